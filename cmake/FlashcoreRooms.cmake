@@ -1,0 +1,29 @@
+# What every target of the project shares.
+
+# flashcore_room_sources(<out> <folder>...): the .cpp files under the folders.
+function(flashcore_room_sources out)
+  set(all)
+  foreach(folder IN LISTS ARGN)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+    list(APPEND all ${sources})
+  endforeach()
+  set(${out} ${all} PARENT_SCOPE)
+endfunction()
+
+function(flashcore_compile_options target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fvisibility=hidden
+    -ffp-contract=off)
+  if(FLASHCORE_SANITIZE)
+    target_compile_options(${target} PRIVATE
+      -fsanitize=${FLASHCORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    target_link_options(${target} PUBLIC -fsanitize=${FLASHCORE_SANITIZE})
+  endif()
+endfunction()
+
+# A binary that runs on a machine with nothing installed, but for the C library.
+function(flashcore_link_statically target)
+  if(NOT FLASHCORE_SANITIZE)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
+endfunction()

@@ -1,0 +1,39 @@
+// Which keys a query may see. Every mask of the API is a band around a diagonal: query row i sees
+// the keys j with i + low <= j <= i + high. Shared by the kernels, the dispatcher and the CPU
+// backend, so that a mask means the same everywhere.
+#pragma once
+
+namespace flashcore::device {
+
+struct Band {
+  long long low;   // offset from the query's row to its first visible key, may be negative
+  long long high;  // offset from the query's row to its last visible key, inclusive
+};
+
+/// Stands for "no limit": far outside any sequence, and i + unlimited cannot overflow.
+inline constexpr long long band_unlimited = 1LL << 60;
+
+/// Keys [begin, end); empty where begin == end.
+struct KeyRange {
+  long long begin;
+  long long end;
+  constexpr bool contains(long long key) const { return key >= begin && key < end; }
+  constexpr bool empty() const { return begin >= end; }
+};
+
+/// The keys that the rows [first_row, last_row] see between them, clamped to [0, seq_kv).
+constexpr KeyRange visible_keys(Band band, long long first_row, long long last_row,
+                                long long seq_kv) {
+  const long long lowest = first_row + band.low;
+  const long long highest = last_row + band.high + 1;
+  const long long begin = lowest > 0 ? lowest : 0;
+  const long long end = highest < seq_kv ? highest : seq_kv;
+  return begin < end ? KeyRange{begin, end} : KeyRange{0, 0};
+}
+
+/// The keys that one row sees.
+constexpr KeyRange visible_keys(Band band, long long row, long long seq_kv) {
+  return visible_keys(band, row, row, seq_kv);
+}
+
+}  // namespace flashcore::device

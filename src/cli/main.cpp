@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "core/error.h"
+
+namespace {
+
+int exit_code_of(flashcore::core::Status status) {
+  using flashcore::core::Status;
+  switch (status) {
+    case Status::invalid_argument:
+    case Status::unsupported:
+    case Status::io: return flashcore::cli::exit_usage;
+    case Status::no_device: return flashcore::cli::exit_missing;
+    default: return flashcore::cli::exit_failed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace flashcore;
+  CLI::App app{"flashcore: exact fused attention on GPUs and CPUs, and the tools that keep it "
+               "fast and right"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", flashcore_version());
+  int exit_code = cli::exit_ok;
+  cli::add_info(app, exit_code);
+  cli::add_run(app, exit_code);
+  cli::add_bench(app, exit_code);
+  cli::add_verify(app, exit_code);
+  cli::add_gate(app, exit_code);
+  cli::add_compile(app, exit_code);
+  cli::add_worker(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
+  } catch (const core::Error& error) {
+    fmt::print(stderr, "flashcore: {}\n", error.what());
+    return exit_code_of(error.status());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "flashcore: {}\n", error.what());
+    return cli::exit_failed;
+  }
+  return exit_code;
+}

@@ -1,0 +1,7 @@
+#include "cli/commands.h"
+
+namespace flashcore::cli {
+
+void add_worker(CLI::App& /*app*/, int& /*exit_code*/) {}
+
+}  // namespace flashcore::cli

@@ -1,0 +1,104 @@
+#include "core/host_tensor.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numbers>
+
+#include "core/half.h"
+
+namespace flashcore::core {
+
+namespace {
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a counter-based generator, so that the value at an index
+/// depends on the seed and the index alone.
+std::uint64_t mix(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15ULL;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+  return x ^ (x >> 31);
+}
+
+/// Uniform in (0, 1].
+double uniform(std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 1.0) * 0x1p-53; }
+
+}  // namespace
+
+HostTensor::HostTensor(Dtype dtype, std::int64_t elements)
+    : storage_((static_cast<std::size_t>(elements) * size_of(dtype) + sizeof(Line) - 1) /
+               sizeof(Line)),
+      dtype_(dtype),
+      elements_(elements) {}
+
+std::byte* HostTensor::data() { return reinterpret_cast<std::byte*>(storage_.data()); }
+const std::byte* HostTensor::data() const {
+  return reinterpret_cast<const std::byte*>(storage_.data());
+}
+
+float HostTensor::at(std::int64_t index) const {
+  return visit_storage(dtype_, [&]<typename T>(T value) {
+    std::memcpy(&value, data() + static_cast<std::size_t>(index) * sizeof(T), sizeof(T));
+    return to_float(value);
+  });
+}
+
+void HostTensor::set(std::int64_t index, float value) {
+  visit_storage(dtype_, [&]<typename T>(T narrowed) {
+    narrowed = from_float<T>(value);
+    std::memcpy(data() + static_cast<std::size_t>(index) * sizeof(T), &narrowed, sizeof(T));
+  });
+}
+
+void HostTensor::fill_bytes(std::uint8_t value) {
+  if (!storage_.empty()) std::memset(data(), value, storage_.size() * sizeof(Line));
+}
+
+std::int64_t span_elements(const Strides& strides, std::int64_t batch, std::int64_t heads,
+                           std::int64_t seq, std::int64_t head_dim) {
+  if (batch == 0 || heads == 0 || seq == 0) return 0;
+  return (batch - 1) * strides.batch + (heads - 1) * strides.head + (seq - 1) * strides.seq +
+         head_dim;
+}
+
+void fill_normal(HostTensor& tensor, std::uint64_t seed) {
+  const std::uint64_t key = mix(seed);
+  for (std::int64_t i = 0; i < tensor.elements(); i += 2) {  // Box and Muller, a pair at a time
+    const double u = uniform(mix(key ^ mix(static_cast<std::uint64_t>(i))));
+    const double v = uniform(mix(key ^ mix(static_cast<std::uint64_t>(i) + 1)));
+    const double radius = std::sqrt(-2.0 * std::log(u));
+    const double angle = 2.0 * std::numbers::pi * v;
+    tensor.set(i, static_cast<float>(radius * std::cos(angle)));
+    if (i + 1 < tensor.elements()) tensor.set(i + 1, static_cast<float>(radius * std::sin(angle)));
+  }
+}
+
+HostCall HostCall::random(const Problem& p, std::uint64_t seed) {
+  const auto make = [&](const Strides& strides, std::int64_t heads, std::int64_t seq) {
+    return HostTensor(p.dtype, span_elements(strides, p.batch, heads, seq, p.head_dim));
+  };
+  HostCall call{.problem = p, .scale = default_scale(p.head_dim),
+                .q = make(p.q_strides, p.heads_q, p.seq_q),
+                .k = make(p.k_strides, p.heads_kv, p.seq_kv),
+                .v = make(p.v_strides, p.heads_kv, p.seq_kv),
+                .o = make(p.o_strides, p.heads_q, p.seq_q),
+                .lse = std::vector<float>(static_cast<std::size_t>(
+                    span_elements(p.lse_strides, p.batch, p.heads_q, p.seq_q, 1)))};
+  fill_normal(call.q, mix(seed * 3 + 0));
+  fill_normal(call.k, mix(seed * 3 + 1));
+  fill_normal(call.v, mix(seed * 3 + 2));
+  call.poison_outputs();
+  return call;
+}
+
+void HostCall::poison_outputs() {
+  o.fill_bytes(0xFF);  // NaN in every dtype
+  std::fill(lse.begin(), lse.end(), std::numeric_limits<float>::quiet_NaN());
+}
+
+Arguments HostCall::arguments() {
+  return {.q = q.data(), .k = k.data(), .v = v.data(), .o = o.data(), .lse = lse.data(),
+          .scale = scale};
+}
+
+}  // namespace flashcore::core

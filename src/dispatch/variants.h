@@ -1,0 +1,34 @@
+// Variants: named points, a family and perhaps a Config, that the benchmark and the README speak of.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "dispatch/dispatch.h"
+
+namespace flashcore::dispatch {
+
+struct Variant {
+  std::string_view name;     // "v12_baseline"
+  Backend backend;
+  std::string_view family;   // "forward_scalar"
+  std::string_view config;   // "" for the family's default Config for the Problem
+  std::string_view summary;  // one line
+};
+
+/// In the order of the ladder: "cpu", then the GPU variants, slowest first.
+std::span<const Variant> all_variants();
+
+/// Null where there is none of that name.
+const Variant* find_variant(std::string_view name);
+
+/// Whether this machine can run it, and why not.
+core::Support runs_here(const Variant& variant);
+
+/// A plan for the variant on its backend (GPU `ordinal`).
+Device device_of(const Variant& variant, int ordinal);
+Pinned pinned_of(const Variant& variant);
+
+}  // namespace flashcore::dispatch
