@@ -23,22 +23,40 @@ class Error : public std::runtime_error {
   flashcore_status status_;
 };
 
-enum class Dtype { float16 = FLASHCORE_FLOAT16, bfloat16 = FLASHCORE_BFLOAT16, float32 = FLASHCORE_FLOAT32 };
+enum class Dtype {
+  float16 = FLASHCORE_FLOAT16,
+  bfloat16 = FLASHCORE_BFLOAT16,
+  float32 = FLASHCORE_FLOAT32
+};
 
 using Tensor = flashcore_tensor;
 
 /// A contiguous [batch, heads, seq, head_dim] tensor.
 inline Tensor bhsd(void* data, Dtype dtype, int64_t batch, int64_t heads, int64_t seq,
                    int64_t head_dim) {
-  return {data, static_cast<flashcore_dtype>(dtype), batch, heads, seq, head_dim,
-          heads * seq * head_dim, seq * head_dim, head_dim};
+  return {data,
+          static_cast<flashcore_dtype>(dtype),
+          batch,
+          heads,
+          seq,
+          head_dim,
+          heads * seq * head_dim,
+          seq * head_dim,
+          head_dim};
 }
 
 /// A contiguous [batch, seq, heads, head_dim] tensor; the arguments keep the order of bhsd.
 inline Tensor bshd(void* data, Dtype dtype, int64_t batch, int64_t heads, int64_t seq,
                    int64_t head_dim) {
-  return {data, static_cast<flashcore_dtype>(dtype), batch, heads, seq, head_dim,
-          seq * heads * head_dim, head_dim, heads * head_dim};
+  return {data,
+          static_cast<flashcore_dtype>(dtype),
+          batch,
+          heads,
+          seq,
+          head_dim,
+          seq * heads * head_dim,
+          head_dim,
+          heads * head_dim};
 }
 
 /// Which keys a query sees. Windows count inclusively from the diagonal; -1 is unlimited.
@@ -90,8 +108,8 @@ inline flashcore_attention to_c(const Attention& a) {
 }
 
 inline flashcore_execution to_c(const Execution& e) {
-  return {sizeof(flashcore_execution), e.device, e.device_index, e.stream, e.workspace.data(),
-          e.workspace.size()};
+  return {sizeof(flashcore_execution), e.device,          e.device_index, e.stream,
+          e.workspace.data(),          e.workspace.size()};
 }
 
 }  // namespace detail
@@ -132,6 +150,8 @@ inline Choice choose(const Attention& attention, const Execution& execution = {}
 }
 
 /// Adds a pack of compiled kernels to the ones looked up.
-inline void load_pack(const std::string& path) { detail::check(flashcore_load_pack(path.c_str())); }
+inline void load_pack(const std::string& path) {
+  detail::check(flashcore_load_pack(path.c_str()));
+}
 
 }  // namespace flashcore

@@ -23,8 +23,9 @@ int exit_code_of(flashcore::core::Status status) {
 
 int main(int argc, char** argv) {
   using namespace flashcore;
-  CLI::App app{"flashcore: exact fused attention on GPUs and CPUs, and the tools that keep it "
-               "fast and right"};
+  CLI::App app{
+      "flashcore: exact fused attention on GPUs and CPUs, and the tools that keep it "
+      "fast and right"};
   app.require_subcommand(1);
   app.set_version_flag("--version", flashcore_version());
   int exit_code = cli::exit_ok;

@@ -19,7 +19,9 @@ enum class Dtype {
 inline constexpr std::array all_dtypes{Dtype::float16, Dtype::bfloat16, Dtype::float32};
 
 /// Bytes per element.
-constexpr std::size_t size_of(Dtype dtype) { return dtype == Dtype::float32 ? 4 : 2; }
+constexpr std::size_t size_of(Dtype dtype) {
+  return dtype == Dtype::float32 ? 4 : 2;
+}
 
 /// The name users type and read: "fp16", "bf16", "fp32".
 constexpr std::string_view name(Dtype dtype) {

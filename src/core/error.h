@@ -13,8 +13,7 @@ namespace flashcore::core {
 
 class Error : public std::runtime_error {
  public:
-  Error(Status status, const std::string& message)
-      : std::runtime_error(message), status_(status) {}
+  Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}
   [[nodiscard]] Status status() const noexcept { return status_; }
 
  private:

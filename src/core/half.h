@@ -18,7 +18,9 @@ struct BFloat16 {
   std::uint16_t bits;
 };
 
-constexpr float to_float(float value) { return value; }
+constexpr float to_float(float value) {
+  return value;
+}
 
 constexpr float to_float(BFloat16 value) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
@@ -73,7 +75,8 @@ constexpr Float16 from_float<Float16>(float value) {
   return {static_cast<std::uint16_t>(sign | ((rebased + round_to_even) >> 13))};
 }
 
-/// Calls `visit` with a value-initialised object of the dtype's storage type and returns its result.
+/// Calls `visit` with a value-initialised object of the dtype's storage type and returns its
+/// result.
 template <typename Visitor>
 constexpr decltype(auto) visit_storage(Dtype dtype, Visitor&& visit) {
   switch (dtype) {

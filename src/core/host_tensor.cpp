@@ -21,7 +21,9 @@ std::uint64_t mix(std::uint64_t x) {
 }
 
 /// Uniform in (0, 1].
-double uniform(std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 1.0) * 0x1p-53; }
+double uniform(std::uint64_t bits) {
+  return (static_cast<double>(bits >> 11) + 1.0) * 0x1p-53;
+}
 
 }  // namespace
 
@@ -31,7 +33,9 @@ HostTensor::HostTensor(Dtype dtype, std::int64_t elements)
       dtype_(dtype),
       elements_(elements) {}
 
-std::byte* HostTensor::data() { return reinterpret_cast<std::byte*>(storage_.data()); }
+std::byte* HostTensor::data() {
+  return reinterpret_cast<std::byte*>(storage_.data());
+}
 const std::byte* HostTensor::data() const {
   return reinterpret_cast<const std::byte*>(storage_.data());
 }
@@ -77,7 +81,8 @@ HostCall HostCall::random(const Problem& p, std::uint64_t seed) {
   const auto make = [&](const Strides& strides, std::int64_t heads, std::int64_t seq) {
     return HostTensor(p.dtype, span_elements(strides, p.batch, heads, seq, p.head_dim));
   };
-  HostCall call{.problem = p, .scale = default_scale(p.head_dim),
+  HostCall call{.problem = p,
+                .scale = default_scale(p.head_dim),
                 .q = make(p.q_strides, p.heads_q, p.seq_q),
                 .k = make(p.k_strides, p.heads_kv, p.seq_kv),
                 .v = make(p.v_strides, p.heads_kv, p.seq_kv),
@@ -97,7 +102,11 @@ void HostCall::poison_outputs() {
 }
 
 Arguments HostCall::arguments() {
-  return {.q = q.data(), .k = k.data(), .v = v.data(), .o = o.data(), .lse = lse.data(),
+  return {.q = q.data(),
+          .k = k.data(),
+          .v = v.data(),
+          .o = o.data(),
+          .lse = lse.data(),
           .scale = scale};
 }
 

@@ -63,8 +63,7 @@ double attend_row(const Problem& p, const Arguments& a, std::int64_t b, std::int
   std::vector<Real> accumulated(static_cast<std::size_t>(p.head_dim), Real{0});
   for (std::int64_t key = 0; key < p.seq_kv; ++key) {
     if (!visible(p, query, key)) continue;
-    const Real probability =
-        round(std::exp(scores[static_cast<std::size_t>(key)] - largest) / sum);
+    const Real probability = round(std::exp(scores[static_cast<std::size_t>(key)] - largest) / sum);
     const T* v = row_of<T>(a.v, p.v_strides, b, kv_head, key);
     for (std::int64_t d = 0; d < p.head_dim; ++d)
       accumulated[static_cast<std::size_t>(d)] +=
@@ -85,9 +84,9 @@ OracleResult attend(const Problem& p, const Arguments& a, Round round) {
   for (std::int64_t b = 0; b < p.batch; ++b)
     for (std::int64_t h = 0; h < p.heads_q; ++h)
       for (std::int64_t query = 0; query < p.seq_q; ++query, ++row)
-        result.lse[row] = attend_row<Real, T>(
-            p, a, b, h, query, scores, &result.o[row * static_cast<std::size_t>(p.head_dim)],
-            round);
+        result.lse[row] =
+            attend_row<Real, T>(p, a, b, h, query, scores,
+                                &result.o[row * static_cast<std::size_t>(p.head_dim)], round);
   return result;
 }
 

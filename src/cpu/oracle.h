@@ -8,8 +8,8 @@
 
 namespace flashcore::cpu {
 
-/// Dense results, in float64: o is [batch, heads_q, seq_q, head_dim], lse is [batch, heads_q, seq_q],
-/// both contiguous.
+/// Dense results, in float64: o is [batch, heads_q, seq_q, head_dim], lse is [batch, heads_q,
+/// seq_q], both contiguous.
 struct OracleResult {
   std::vector<double> o;
   std::vector<double> lse;

@@ -15,7 +15,9 @@ namespace flashcore::dispatch {
 enum class Backend { cpu, cuda };
 
 /// "cpu" or "cuda"
-constexpr const char* name(Backend backend) { return backend == Backend::cpu ? "cpu" : "cuda"; }
+constexpr const char* name(Backend backend) {
+  return backend == Backend::cpu ? "cpu" : "cuda";
+}
 
 struct Device {
   Backend backend = Backend::cpu;

@@ -1,4 +1,5 @@
-// Variants: named points, a family and perhaps a Config, that the benchmark and the README speak of.
+// Variants: named points, a family and perhaps a Config, that the benchmark and the README speak
+// of.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,7 @@
 namespace flashcore::dispatch {
 
 struct Variant {
-  std::string_view name;     // "v12_baseline"
+  std::string_view name;  // "v12_baseline"
   Backend backend;
   std::string_view family;   // "forward_scalar"
   std::string_view config;   // "" for the family's default Config for the Problem

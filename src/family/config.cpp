@@ -14,8 +14,8 @@ namespace {
 
 const ConfigFields::Field* find(const ConfigFields& fields, std::string_view name) {
   const auto& all = fields.fields();
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const auto& field) { return field.first == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& field) { return field.first == name; });
   return found == all.end() ? nullptr : &*found;
 }
 

@@ -78,7 +78,8 @@ std::string to_literal(std::string_view type_name, const Config& config) {
     text += field;
     text += '=';
     if constexpr (std::is_enum_v<Value>)
-      text += "decltype(" + std::string{type_name} + "::" + std::string{field} + ")(" + number + ')';
+      text +=
+          "decltype(" + std::string{type_name} + "::" + std::string{field} + ")(" + number + ')';
     else if constexpr (std::is_same_v<Value, bool>)
       text += value ? "true" : "false";
     else

@@ -10,10 +10,10 @@ namespace flashcore::gate {
 
 struct Accuracy {
   bool correct = false;
-  double max_error = 0;        // max |o - oracle|
-  double plain_error = 0;      // the same for the plain implementation
-  double max_lse_error = 0;    // max |lse - oracle|, where lse was asked for
-  std::string reason;          // the first violation: where, what, and the bound; empty when correct
+  double max_error = 0;      // max |o - oracle|
+  double plain_error = 0;    // the same for the plain implementation
+  double max_lse_error = 0;  // max |lse - oracle|, where lse was asked for
+  std::string reason;        // the first violation: where, what, and the bound; empty when correct
 };
 
 /// Compares call.o, and call.lse where `lse_written`, with the oracle:

@@ -20,7 +20,8 @@ struct RandomLimits {
 };
 
 /// One Problem drawn by the seed: dtypes, grouped heads, lengths from 1 (keys from 0) with tile
-/// borders and their neighbours favoured, every mask kind, windows, and BHSD, BSHD or padded strides.
+/// borders and their neighbours favoured, every mask kind, windows, and BHSD, BSHD or padded
+/// strides.
 core::Problem random_problem(std::uint64_t seed, const RandomLimits& limits);
 
 }  // namespace flashcore::gate

@@ -1,0 +1,36 @@
+// The storage types of Q, K, V and O on a GPU, and their conversions.
+//
+// fp16 uses PTX cvt (ISA 9.7.9, "Data Movement and Conversion: cvt"); widening bf16 is a shift,
+// because cvt.f32.bf16 needs sm_90 and these run from sm_80 on.
+#pragma once
+
+namespace flashcore::device {
+
+struct Float16 {
+  unsigned short bits;
+};
+
+struct BFloat16 {
+  unsigned short bits;
+};
+
+inline float to_float(Float16 value) {
+  float widened;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(widened) : "h"(value.bits));
+  return widened;
+}
+
+inline float to_float(BFloat16 value) {
+  return __uint_as_float(static_cast<unsigned>(value.bits) << 16);
+}
+
+/// Rounds to nearest, ties to even.
+inline void from_float(float value, Float16& rounded) {
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(rounded.bits) : "f"(value));
+}
+
+inline void from_float(float value, BFloat16& rounded) {
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded.bits) : "f"(value));
+}
+
+}  // namespace flashcore::device

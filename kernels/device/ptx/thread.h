@@ -1,0 +1,24 @@
+// Where a thread is, and the barrier of its block. Grids and blocks are one-dimensional.
+#pragma once
+
+namespace flashcore::device {
+
+inline int thread_index() {
+  return static_cast<int>(threadIdx.x);
+}
+inline long long block_index() {
+  return blockIdx.x;
+}
+
+/// Every thread of the block arrives and waits; shared memory written before is visible after.
+inline void block_barrier() {
+  __syncthreads();
+}
+
+/// The block's dynamic shared memory, aligned to 128 bytes.
+inline unsigned char* shared_memory() {
+  extern __shared__ __align__(128) unsigned char bytes[];
+  return bytes;
+}
+
+}  // namespace flashcore::device

@@ -1,0 +1,217 @@
+// forward_scalar's host side.
+#include <algorithm>
+#include <array>
+#include <numbers>
+
+#include "core/error.h"
+#include "family/families.h"
+#include "family/typed_family.h"
+#include "forward_scalar/config.h"
+#include "forward_scalar/layout.h"
+#include "forward_scalar/params.h"
+
+namespace flashcore::forward_scalar {
+
+namespace {
+
+using core::GpuLimits;
+using core::Problem;
+using core::Support;
+
+constexpr std::array head_dim_capacities{32, 64, 128, 256};
+constexpr long long max_grid = 2147483647;
+
+/// The default: the smallest capacity that holds head_dim, in slices of 8 elements where a warp is
+/// wide enough for that.
+Config default_for(Element element, std::int64_t head_dim) {
+  for (const int capacity : head_dim_capacities)
+    if (head_dim <= capacity)
+      return {
+          .element = element, .head_dim = capacity, .threads_per_row = std::max(8, capacity / 8)};
+  core::fail(core::Status::internal, "forward_scalar: no capacity for head_dim {}", head_dim);
+}
+
+Element element_of(core::Dtype dtype) {
+  return dtype == core::Dtype::float16 ? Element::float16 : Element::bfloat16;
+}
+
+long long q_blocks(const Problem& problem, const Config& config) {
+  return (problem.seq_q + config.block_q - 1) / config.block_q;
+}
+
+device::RowStrides row_strides(const core::Strides& strides) {
+  return {strides.batch, strides.head, strides.seq};
+}
+
+class ForwardScalarLaunch final : public family::PreparedLaunch {
+ public:
+  ForwardScalarLaunch(const Problem& problem, const Config& config) {
+    const long long blocks = q_blocks(problem, config);
+    shape_ = {.grid = static_cast<unsigned>(blocks * problem.heads_q * problem.batch),
+              .block = static_cast<unsigned>(threads(config)),
+              .shared_bytes = static_cast<unsigned>(layout(config).total)};
+    params_ = {.q_strides = row_strides(problem.q_strides),
+               .k_strides = row_strides(problem.k_strides),
+               .v_strides = row_strides(problem.v_strides),
+               .o_strides = row_strides(problem.o_strides),
+               .lse_strides = row_strides(problem.lse_strides),
+               .band = problem.band(),
+               .seq_q = problem.seq_q,
+               .seq_kv = problem.seq_kv,
+               .q_blocks = blocks,
+               .heads_q = static_cast<int>(problem.heads_q),
+               .group_size = static_cast<int>(problem.group_size()),
+               .head_dim = static_cast<int>(problem.head_dim)};
+  }
+
+  void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
+              cuda::StreamHandle stream) const override {
+    Params params = params_;
+    params.g_q = arguments.q;
+    params.g_k = arguments.k;
+    params.g_v = arguments.v;
+    params.g_o = arguments.o;
+    params.g_lse = arguments.lse;
+    params.scale_log2e = arguments.scale * std::numbers::log2e_v<float>;
+    kernels[0].launch(shape_, stream, params);
+  }
+
+  [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
+
+ private:
+  cuda::LaunchShape shape_;
+  Params params_{};
+};
+
+class ForwardScalar final : public family::TypedFamily<Config> {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "forward_scalar"; }
+  [[nodiscard]] std::string_view summary() const override {
+    return "ordinary arithmetic, fp16 and bf16, head_dim up to 256: the baseline";
+  }
+  [[nodiscard]] std::vector<core::Arch> archs() const override {
+    return {core::known_archs.begin(), core::known_archs.end()};
+  }
+
+  [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
+    if (gpu.arch.number() < 80)
+      return Support::no("forward_scalar needs sm_80 or newer, the GPU is {}",
+                         gpu.arch.to_string());
+    if (problem.dtype == core::Dtype::float32)
+      return Support::no("forward_scalar computes fp16 and bf16, the tensors are fp32");
+    if (problem.head_dim > head_dim_capacities.back())
+      return Support::no("forward_scalar takes head_dim up to {}, head_dim is {}",
+                         head_dim_capacities.back(), problem.head_dim);
+    const long long blocks = q_blocks(problem, choose_default(problem, gpu));
+    if (blocks > max_grid / problem.heads_q / problem.batch)
+      return Support::no("forward_scalar: {} needs more than {} blocks", problem.to_string(),
+                         max_grid);
+    return Support::yes();
+  }
+
+ protected:
+  using TypedFamily::valid;
+
+  [[nodiscard]] Support valid(const Config& config, const GpuLimits& gpu) const override {
+    if (config.element != Element::float16 && config.element != Element::bfloat16)
+      return Support::no("element {} is neither 0 (fp16) nor 1 (bf16)",
+                         static_cast<int>(config.element));
+    if (config.head_dim < vector || config.head_dim > head_dim_capacities.back())
+      return Support::no("head_dim {} is not in [{}, {}]", config.head_dim, vector,
+                         head_dim_capacities.back());
+    if (config.threads_per_row < 1 || config.threads_per_row > 32 ||
+        (config.threads_per_row & (config.threads_per_row - 1)) != 0)
+      return Support::no("threads_per_row {} is not a power of two up to 32",
+                         config.threads_per_row);
+    if (config.head_dim % (vector * config.threads_per_row) != 0)
+      return Support::no("head_dim {} is not a multiple of {} times threads_per_row {}",
+                         config.head_dim, vector, config.threads_per_row);
+    if (config.block_q < 1 || config.block_q > gpu.max_threads_per_block ||
+        threads(config) % 32 != 0 || threads(config) > gpu.max_threads_per_block)
+      return Support::no("block_q {} times threads_per_row {} is not a multiple of 32 up to {}",
+                         config.block_q, config.threads_per_row, gpu.max_threads_per_block);
+    if (config.block_kv < 1 || config.block_kv > max_block_kv)
+      return Support::no("block_kv {} is not in [1, {}]", config.block_kv, max_block_kv);
+    if (config.keys_per_step < 1 || config.block_kv % config.keys_per_step != 0)
+      return Support::no("block_kv {} is not a multiple of keys_per_step {}", config.block_kv,
+                         config.keys_per_step);
+    if (budget(config).registers > max_registers(config, gpu))
+      return Support::no("a thread would hold about {} registers of {}", budget(config).registers,
+                         max_registers(config, gpu));
+    if (layout(config).total > gpu.shared_bytes_per_block)
+      return Support::no("the tiles take {} bytes of shared memory, a block of {} has {}",
+                         layout(config).total, gpu.arch.to_string(), gpu.shared_bytes_per_block);
+    return Support::yes();
+  }
+
+  [[nodiscard]] Config choose_default(const Problem& problem,
+                                      const GpuLimits& /*gpu*/) const override {
+    return default_for(element_of(problem.dtype), problem.head_dim);
+  }
+
+  [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
+                                               const GpuLimits& gpu) const override {
+    std::vector<Config> configs;
+    Config config = choose_default(problem, gpu);
+    for (config.block_q = 4; config.block_q <= 256; config.block_q *= 2)
+      for (config.threads_per_row = 1; config.threads_per_row <= 32; config.threads_per_row *= 2)
+        for (config.block_kv = 8; config.block_kv <= max_block_kv; config.block_kv *= 2)
+          for (config.keys_per_step = 1; config.keys_per_step <= 16; config.keys_per_step *= 2)
+            configs.push_back(config);
+    return configs;
+  }
+
+  [[nodiscard]] std::vector<Config> shipped(const GpuLimits& /*gpu*/) const override {
+    std::vector<Config> configs;
+    for (const Element element : {Element::float16, Element::bfloat16})
+      for (const int capacity : head_dim_capacities)
+        configs.push_back(default_for(element, capacity));
+    return configs;
+  }
+
+  [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
+    return {{.entry = "forward_scalar/kernel.cuh",
+             .name_expression = "flashcore::forward_scalar::forward<" +
+                                family::to_literal("flashcore::forward_scalar::Config", config) +
+                                ">"}};
+  }
+
+  /// q, output and scores stay in registers; the rest is addresses, bounds and the running softmax.
+  [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
+    return {.registers = 2 * slice(config) + config.keys_per_step + other_registers};
+  }
+
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(
+      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
+    if (const Support support = valid(config, gpu); !support)
+      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
+    if (problem.head_dim > config.head_dim || config.element != element_of(problem.dtype))
+      core::fail(core::Status::invalid_argument,
+                 "config: head_dim {}, element {} does not serve {}", config.head_dim,
+                 static_cast<int>(config.element), problem.to_string());
+    return std::make_unique<ForwardScalarLaunch>(problem, config);
+  }
+
+ private:
+  static constexpr int max_block_kv = 64;
+  static constexpr int other_registers = 80;
+
+  /// What the register file leaves a thread, in the hardware's steps of 8.
+  static int max_registers(const Config& config, const GpuLimits& gpu) {
+    const int share = gpu.registers_per_multiprocessor / threads(config) / 8 * 8;
+    return std::min(share, 255);
+  }
+};
+
+}  // namespace
+
+}  // namespace flashcore::forward_scalar
+
+namespace flashcore::family {
+
+const Family* forward_scalar() {
+  static const flashcore::forward_scalar::ForwardScalar family;
+  return &family;
+}
+
+}  // namespace flashcore::family

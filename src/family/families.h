@@ -1,0 +1,10 @@
+// One function per family, defined in its room (kernels/<family>/family.cpp).
+#pragma once
+
+#include "family/family.h"
+
+namespace flashcore::family {
+
+const Family* forward_scalar();
+
+}  // namespace flashcore::family
