@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -43,8 +44,9 @@ struct Pinned {
 
 core::Support supports(const core::Problem& problem, const Device& device);
 
-/// Throws unsupported or no_device with the reason. The reference lives as long as the process.
-const Choice& choose(const core::Problem& problem, const Device& device);
+/// What would serve the Problem, without compiling it. Throws unsupported or no_device with the
+/// reason.
+Choice choose(const core::Problem& problem, const Device& device);
 
 std::size_t workspace_bytes(const core::Problem& problem, const Device& device);
 
@@ -70,7 +72,7 @@ class Plan {
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace flashcore::dispatch

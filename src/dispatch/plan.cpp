@@ -1,0 +1,99 @@
+// The path from a Problem to something that runs.
+#include <memory>
+#include <vector>
+
+#include "core/error.h"
+#include "cpu/backend.h"
+#include "cuda/driver.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/selection.h"
+#include "family/family.h"
+#include "jit/kernel_store.h"
+
+namespace flashcore::dispatch {
+
+using core::fail;
+using core::Problem;
+using core::Status;
+using core::Support;
+
+struct Plan::State {
+  Problem problem;
+  Device device;
+  Choice choice;
+  std::size_t workspace_bytes = 0;
+  // On a GPU:
+  std::unique_ptr<family::PreparedLaunch> prepared;
+  std::vector<cuda::Kernel> kernels;
+};
+
+namespace {
+
+/// What the dispatcher would select, unless the caller pins a family.
+Selection select_pinned(const Problem& problem, const core::GpuLimits& gpu, const Pinned& pinned) {
+  if (pinned.family.empty()) return select(problem, gpu);
+  Selection selection;
+  const family::Family* family = family::find_family(pinned.family);
+  if (family == nullptr) fail(Status::invalid_argument, "family: there is no {}", pinned.family);
+  if (const Support support = family->supports(problem, gpu); !support) {
+    selection.reason = support.reason();
+    return selection;
+  }
+  selection.family = family;
+  selection.config = pinned.config ? *pinned.config : family->default_config(problem, gpu);
+  selection.reason = pinned.config ? "asked for, Config included" : "asked for; its default Config";
+  return selection;
+}
+
+}  // namespace
+
+Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
+    : state_(std::make_unique<State>()) {
+  state_->problem = problem;
+  state_->device = device;
+  if (device.backend == Backend::cpu) {
+    if (!pinned.family.empty() && pinned.family != cpu::family_name)
+      fail(Status::invalid_argument, "family: {} does not run on the CPU", pinned.family);
+    state_->choice = dispatch::choose(problem, device);
+    state_->workspace_bytes = cpu::workspace_bytes(problem);
+    return;
+  }
+  const core::GpuLimits& gpu = cuda::device_info(device.ordinal).limits;
+  const Selection selection = select_pinned(problem, gpu, pinned);
+  if (selection.family == nullptr) fail(Status::unsupported, "{}", selection.reason);
+  state_->prepared = selection.family->prepare(problem, selection.config, gpu);
+  state_->workspace_bytes = state_->prepared->workspace_bytes();
+  state_->choice = {device.backend, std::string{selection.family->name()},
+                    selection.config.to_string(), selection.reason};
+  const auto shapes = state_->prepared->shapes();
+  const auto specs = selection.family->kernels(selection.config);
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    state_->kernels.push_back(jit::load_kernel(specs[i], device.ordinal, shapes[i].shared_bytes));
+}
+
+Plan::~Plan() = default;
+
+const Choice& Plan::choice() const {
+  return state_->choice;
+}
+
+std::size_t Plan::workspace_bytes() const {
+  return state_->workspace_bytes;
+}
+
+void Plan::run(const core::Arguments& arguments, cuda::StreamHandle stream) const {
+  if (arguments.workspace_bytes < state_->workspace_bytes)
+    fail(Status::invalid_argument, "workspace: {} bytes given, {} needed",
+         arguments.workspace_bytes, state_->workspace_bytes);
+  if (state_->workspace_bytes > 0 &&
+      reinterpret_cast<std::uintptr_t>(arguments.workspace) % 64 != 0)
+    fail(Status::invalid_argument, "workspace: {} is not aligned to 64 bytes", arguments.workspace);
+  if (state_->device.backend == Backend::cpu) {
+    cpu::attention_forward(state_->problem, arguments);
+    return;
+  }
+  const cuda::DeviceGuard guard(state_->device.ordinal);
+  state_->prepared->launch(state_->kernels, arguments, stream);
+}
+
+}  // namespace flashcore::dispatch
