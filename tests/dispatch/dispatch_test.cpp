@@ -1,0 +1,91 @@
+#include "dispatch/dispatch.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/host_tensor.h"
+#include "dispatch/plan_cache.h"
+#include "dispatch/selection.h"
+#include "dispatch/variants.h"
+
+namespace flashcore::dispatch {
+namespace {
+
+core::Problem mission(core::Dtype dtype = core::Dtype::float16, std::int64_t head_dim = 64) {
+  return core::contiguous_problem(dtype, 1, 8, 8, 512, 512, head_dim);
+}
+
+std::string message_of(const auto& action) {
+  try {
+    action();
+  } catch (const core::Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Selection, EveryGpuFromSm80OnHasAFamilyForTheMission) {
+  for (const auto arch : core::known_archs) {
+    const Selection selection = select(mission(), core::limits_of(arch));
+    ASSERT_NE(selection.family, nullptr) << selection.reason;
+    EXPECT_FALSE(selection.reason.empty());
+  }
+}
+
+TEST(Selection, WhenNoFamilyServesItEveryRefusalIsTold) {
+  const Selection selection = select(mission(core::Dtype::float32), core::limits_of({9, 0}));
+  EXPECT_EQ(selection.family, nullptr);
+  EXPECT_NE(selection.reason.find("the tensors are fp32"), std::string::npos) << selection.reason;
+}
+
+TEST(Dispatch, TheCpuServesEveryDtype) {
+  for (const auto dtype : core::all_dtypes)
+    EXPECT_TRUE(supports(mission(dtype), {Backend::cpu, 0}));
+}
+
+TEST(Plan, AGpuFamilyPinnedOnTheCpuIsRefused) {
+  EXPECT_EQ(message_of([] {
+              Plan(mission(), {Backend::cpu, 0}, {.family = "forward_scalar", .config = {}});
+            }),
+            "family: forward_scalar does not run on the CPU");
+}
+
+TEST(Plan, AWorkspaceThatIsTooSmallIsRefusedBeforeAnythingIsWritten) {
+  auto call = core::HostCall::random(mission(core::Dtype::float32), 1);
+  const Plan plan(call.problem, {Backend::cpu, 0}, {});
+  if (plan.workspace_bytes() == 0) GTEST_SKIP() << "the CPU backend needs no workspace";
+  EXPECT_NE(message_of([&] { plan.run(call.arguments(), nullptr); }).find("needed"),
+            std::string::npos);
+  EXPECT_TRUE(std::isnan(call.o.at(0)));
+}
+
+TEST(PlanCache, TheSameProblemFindsTheSamePlanAndAnotherDoesNot) {
+  const Device cpu{Backend::cpu, 0};
+  const Plan& first = PlanCache::instance().get(mission(), cpu);
+  EXPECT_EQ(&first, &PlanCache::instance().get(mission(), cpu));
+  EXPECT_NE(&first, &PlanCache::instance().get(mission(core::Dtype::bfloat16), cpu));
+  auto strided = mission();
+  strided.o_strides.batch += 64;
+  EXPECT_NE(&first, &PlanCache::instance().get(strided, cpu));
+}
+
+TEST(Variants, NamesAreUniqueAndFamiliesExist) {
+  for (const Variant& variant : all_variants()) {
+    EXPECT_EQ(find_variant(variant.name), &variant);
+    if (variant.backend == Backend::cuda) {
+      EXPECT_NE(family::find_family(variant.family), nullptr) << variant.name;
+    }
+  }
+  EXPECT_EQ(find_variant("v13"), nullptr);
+}
+
+TEST(Variants, AVariantThatCannotRunHereSaysWhy) {
+  for (const Variant& variant : all_variants()) {
+    const auto support = runs_here(variant);
+    if (!support) EXPECT_FALSE(support.reason().empty()) << variant.name;
+  }
+  EXPECT_TRUE(runs_here(*find_variant("cpu")));
+}
+
+}  // namespace
+}  // namespace flashcore::dispatch

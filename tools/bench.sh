@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Sets up, builds, checks the compiler's resource report, benchmarks and gates.
+#   bash tools/bench.sh [--no-setup] [VARIANT…]
+#   --no-setup  install and build nothing: use what build/ holds
+#   VARIANT     as `flashcore info` lists them; without one, all that this machine can run
+# Results: results/bench_<variant>.json. Exit status 1 when a gate fails.
+. "$(dirname "$0")/common.sh"
+
+no_setup=0
+variants=()
+for argument in "$@"; do
+  case $argument in
+    --no-setup) no_setup=1 ;;
+    -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) fail "unknown option $argument (see --help)" 2 ;;
+    *) variants+=("$argument") ;;
+  esac
+done
+
+prepare
+cd "$root"
+mkdir -p results/compile
+status=0
+
+say "the compiler's resource report (no GPU needed)"
+"$flashcore" compile --json results/compile/report.json || status=$?
+[ "$status" != 3 ] || { say "no kernel compiler on this machine: not checked"; status=0; }
+
+if [ ${#variants[@]} = 0 ]; then
+  mapfile -t variants < <("$flashcore" info --runnable)
+fi
+files=()
+for variant in "${variants[@]}"; do
+  say "benchmark and gates: $variant"
+  file=results/bench_$variant.json
+  rm -f "$file"
+  code=0
+  "$flashcore" bench --variant "$variant" --peers torch --json "$file" || code=$?
+  [ "$code" = 0 ] || status=$code
+  [ ! -f "$file" ] || files+=("$file")
+done
+
+if [ ${#files[@]} -gt 0 ]; then
+  say "gates"
+  "$flashcore" gate "${files[@]}" || status=$?
+fi
+exit "$status"
