@@ -21,9 +21,7 @@
 extern "C" {
 #endif
 
-#define FLASHCORE_VERSION_MAJOR 0
-#define FLASHCORE_VERSION_MINOR 1
-#define FLASHCORE_VERSION_PATCH 0
+#define FLASHCORE_VERSION "0.1.0"
 
 typedef enum flashcore_status {
   FLASHCORE_OK = 0,
@@ -149,7 +147,7 @@ FLASHCORE_EXPORT const char* flashcore_last_error(void);
 
 FLASHCORE_EXPORT const char* flashcore_status_name(flashcore_status status);
 
-/* "0.1.0" */
+/* FLASHCORE_VERSION of the library that is linked. */
 FLASHCORE_EXPORT const char* flashcore_version(void);
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace flashcore {
 
@@ -85,6 +86,21 @@ struct Execution {
 /// What serves a call.
 struct Choice {
   std::string backend, family, config, reason;
+};
+
+/// Host memory for a call on the CPU, aligned as the library asks. Reuse it between calls.
+class Workspace {
+ public:
+  explicit Workspace(std::size_t bytes) : lines_((bytes + sizeof(Line) - 1) / sizeof(Line)) {}
+  [[nodiscard]] std::span<std::byte> span() noexcept {
+    return std::as_writable_bytes(std::span{lines_});
+  }
+
+ private:
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines_;
 };
 
 namespace detail {

@@ -125,6 +125,6 @@ const char* flashcore_status_name(flashcore_status status) {
 }
 
 const char* flashcore_version(void) {
-  return "0.1.0";
+  return FLASHCORE_VERSION;
 }
 }

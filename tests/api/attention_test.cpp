@@ -34,18 +34,6 @@ Attention attention_of(core::HostCall& call) {
   return a;
 }
 
-/// 64-byte aligned scratch.
-struct Workspace {
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-  std::vector<Line> lines;
-  explicit Workspace(std::size_t bytes) : lines(bytes / 64 + 1) {}
-  std::span<std::byte> span() {
-    return {reinterpret_cast<std::byte*>(lines.data()), lines.size() * sizeof(Line)};
-  }
-};
-
 TEST(Api, RandomProblemsAgreeWithTheOracleThroughTheCApi) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     auto call = core::HostCall::random(gate::random_problem(seed, {.max_seq = 96}), seed);
