@@ -1,0 +1,106 @@
+// The numerics contract on a GPU, for every family that runs on it.
+#include <cmath>
+#include <limits>
+
+#include "core/half.h"
+#include "gate/accuracy.h"
+#include "gate/random_problem.h"
+#include "gate/target.h"
+#include "gpu_test.h"
+
+namespace flashcore {
+namespace {
+
+constexpr dispatch::Device gpu{dispatch::Backend::cuda, 0};
+constexpr std::array gpu_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
+
+class GpuContract : public test::GpuTest {};
+
+gate::Target target_of(const family::Family& family, const core::Problem& problem) {
+  return {problem, gpu, {.family = std::string{family.name()}, .config = std::nullopt}};
+}
+
+/// Runs the call and expects no byte changed outside the outputs.
+void run_safely(const family::Family& family, core::HostCall& call) {
+  const gate::Damage damage = target_of(family, call.problem).run(call);
+  EXPECT_EQ(damage.guard_bytes, 0U);
+  EXPECT_EQ(damage.input_bytes, 0U);
+  EXPECT_EQ(damage.padding_bytes, 0U);
+}
+
+TEST_F(GpuContract, RandomProblemsAgreeWithTheOracle) {
+  constexpr std::uint64_t problems = 400;
+  for (const auto* family : test::families_here())
+    for (std::uint64_t seed = 0; seed < problems; ++seed) {
+      const auto problem = gate::random_problem(seed, {.max_head_dim = 256, .dtypes = gpu_dtypes});
+      auto call = core::HostCall::random(problem, seed);
+      run_safely(*family, call);
+      const auto accuracy = gate::check_accuracy(call, true, true);
+      ASSERT_TRUE(accuracy.correct) << family->name() << " seed " << seed << ' '
+                                    << problem.to_string() << ": " << accuracy.reason;
+    }
+}
+
+TEST_F(GpuContract, NanInAKeyReachesOnlyTheRowsThatSeeIt) {
+  for (const auto* family : test::families_here())
+    for (const bool in_values : {false, true}) {
+      const core::Mask causal{.kind = core::MaskKind::causal_top_left};
+      const auto problem =
+          core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 70, 70, 64, causal);
+      auto call = core::HostCall::random(problem, 3);
+      constexpr int key = 37;
+      auto& spoiled = in_values ? call.v : call.k;
+      spoiled.set(key * 64 + 5, std::numeric_limits<float>::quiet_NaN());
+      run_safely(*family, call);
+      for (int row = 0; row < 70; ++row)
+        EXPECT_EQ(std::isnan(call.o.at(row * 64 + 5)), row >= key)
+            << family->name() << " row " << row;
+      EXPECT_TRUE(gate::check_accuracy(call, true, false).correct);
+    }
+}
+
+TEST_F(GpuContract, ScoresOfAnySizeNeitherOverflowNorVanish) {
+  for (const auto* family : test::families_here())
+    for (const float magnitude : {1e-3F, 30.0F, 240.0F}) {
+      auto call = core::HostCall::random(
+          core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 33, 150, 64), 4);
+      for (std::int64_t i = 0; i < call.q.elements(); ++i) call.q.set(i, call.q.at(i) * magnitude);
+      run_safely(*family, call);
+      const auto accuracy = gate::check_accuracy(call, true, false);
+      EXPECT_TRUE(accuracy.correct)
+          << family->name() << " x" << magnitude << ": " << accuracy.reason;
+    }
+}
+
+TEST_F(GpuContract, RowsWithoutKeysAreZeroAndMinusInfinity) {
+  for (const auto* family : test::families_here()) {
+    auto call = core::HostCall::random(
+        core::contiguous_problem(core::Dtype::float16, 2, 2, 1, 9, 0, 32), 5);
+    run_safely(*family, call);
+    for (std::int64_t i = 0; i < call.o.elements(); ++i) ASSERT_EQ(call.o.at(i), 0.0F);
+    for (const float lse : call.lse) ASSERT_EQ(lse, -std::numeric_limits<float>::infinity());
+  }
+}
+
+TEST_F(GpuContract, EverySpaceConfigOfASmallProblemIsCorrect) {
+  for (const auto* family : test::families_here()) {
+    const core::Mask causal{.kind = core::MaskKind::causal_bottom_right};
+    const auto problem =
+        core::contiguous_problem(core::Dtype::bfloat16, 1, 2, 1, 75, 130, 64, causal);
+    const auto space = family->space(problem, cuda::device_info(0).limits);
+    constexpr std::size_t sampled = 24;  // compiling is what takes the time
+    for (std::size_t i = 0; i < space.size();
+         i += std::max<std::size_t>(1, space.size() / sampled)) {
+      auto call = core::HostCall::random(problem, i);
+      const gate::Target target(problem, gpu,
+                                {.family = std::string{family->name()}, .config = space[i]});
+      target.run(call);
+      const auto accuracy = gate::check_accuracy(call, true, true);
+      EXPECT_TRUE(accuracy.correct)
+          << family->name() << ' ' << space[i].to_string() << ": " << accuracy.reason;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace flashcore
