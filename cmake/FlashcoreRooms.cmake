@@ -24,6 +24,6 @@ endfunction()
 # A binary that runs on a machine with nothing installed, but for the C library.
 function(flashcore_link_statically target)
   if(NOT FLASHCORE_SANITIZE)
-    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -s)
   endif()
 endfunction()

@@ -42,7 +42,7 @@ cuda_toolkit() {
 need_wheels() {
   local stamp=$venv/.flashcore-wheels
   [ "$(cat "$stamp" 2>/dev/null)" = "${wheels[*]}" ] && return
-  need_packages python3 python3-venv
+  python3 -c 'import venv, ensurepip' 2>/dev/null || need_packages python3 python3-venv
   say "installing Python wheels into ${venv#"$root"/}: ${wheels[*]}"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "${wheels[@]}"

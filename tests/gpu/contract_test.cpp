@@ -29,7 +29,7 @@ void run_safely(const family::Family& family, core::HostCall& call) {
 }
 
 TEST_F(GpuContract, RandomProblemsAgreeWithTheOracle) {
-  constexpr std::uint64_t problems = 400;
+  const std::uint64_t problems = test::problem_count(400);
   for (const auto* family : test::families_here())
     for (std::uint64_t seed = 0; seed < problems; ++seed) {
       const auto problem = gate::random_problem(seed, {.max_head_dim = 256, .dtypes = gpu_dtypes});

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "cuda/driver.h"
 #include "family/family.h"
 
@@ -15,6 +17,12 @@ class GpuTest : public ::testing::Test {
     if (cuda::device_count() == 0) GTEST_SKIP() << "no GPU: the driver finds none";
   }
 };
+
+/// How many random Problems to run: $FLASHCORE_TEST_PROBLEMS, which slow tools set, or `usual`.
+inline std::uint64_t problem_count(std::uint64_t usual) {
+  const char* given = std::getenv("FLASHCORE_TEST_PROBLEMS");
+  return given == nullptr ? usual : std::strtoull(given, nullptr, 10);
+}
 
 /// The families that claim this machine's first GPU.
 inline std::vector<const family::Family*> families_here() {

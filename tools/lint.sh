@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Checks the format of every source, and runs clang-tidy over those that the build compiles.
+#   bash tools/lint.sh [--fix]
+. "$(dirname "$0")/common.sh"
+cd "$root"
+command -v clang-format >/dev/null || fail "clang-format is not installed (apt-get install clang-format)" 3
+command -v clang-tidy >/dev/null || fail "clang-tidy is not installed (apt-get install clang-tidy)" 3
+
+mapfile -t sources < <(git ls-files '*.h' '*.hpp' '*.cpp' '*.cuh')
+if [ "${1:-}" = --fix ]; then
+  clang-format -i "${sources[@]}"
+else
+  say "format"
+  clang-format --dry-run --Werror "${sources[@]}"
+fi
+say "clang-tidy"
+[ -f "$build/compile_commands.json" ] || fail "build first: clang-tidy reads build/compile_commands.json" 3
+git ls-files 'src/*.cpp' 'kernels/*.cpp' |
+  xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build" 2>/dev/null
