@@ -31,10 +31,13 @@ class Kernel {
     launch_raw(shape, stream, &params);
   }
 
+  /// The driver's handle (CUfunction).
+  [[nodiscard]] void* function() const { return function_; }
+
  private:
   void launch_raw(const LaunchShape& shape, StreamHandle stream, const void* params) const;
 
-  void* function_ = nullptr;  // CUfunction or CUkernel
+  void* function_ = nullptr;  // CUfunction
 };
 
 }  // namespace flashcore::cuda

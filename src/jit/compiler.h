@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/gpu_limits.h"
 #include "jit/binary.h"
+#include "jit/embedded_sources.h"
 #include "jit/kernel_spec.h"
 
 namespace flashcore::jit {
@@ -19,12 +22,17 @@ std::string compiler_path();
 /// NVRTC's (major, minor); (0, 0) when it was not loaded.
 std::pair<int, int> compiler_version();
 
-/// Compiles one kernel of the embedded sources. Throws compile_failed with the compiler's log, or
-/// no_device when there is no compiler.
-Binary compile(const KernelSpec& spec, core::Arch arch);
+/// The architectures NVRTC compiles for, by number (80 for sm_80). Empty without a compiler.
+std::vector<int> compiler_archs();
+
+/// Compiles one kernel. Throws compile_failed with the compiler's log, or no_device when there is
+/// no compiler. Thread-safe, and in parallel.
+Binary compile(const KernelSpec& spec, core::Arch arch,
+               std::span<const EmbeddedSource> sources = embedded_sources());
 
 /// Covers the sources that the kernel includes, the name expression (so the Config), the exact
 /// architecture and the options: all that the cubin depends on but the compiler itself.
-std::uint64_t source_hash(const KernelSpec& spec, core::Arch arch);
+std::uint64_t source_hash(const KernelSpec& spec, core::Arch arch,
+                          std::span<const EmbeddedSource> sources = embedded_sources());
 
 }  // namespace flashcore::jit
