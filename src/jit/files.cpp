@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -21,6 +21,14 @@ namespace {
 
 std::string error_text(int number) {
   return std::generic_category().message(number);
+}
+
+/// Process ids repeat: containers may share a home directory.
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof(number), 0) != ssize_t{sizeof(number)})
+    fail(Status::internal, "getrandom: {}", error_text(errno));
+  return number;
 }
 
 void write_all(const FileDescriptor& file, const std::string& name,
@@ -66,11 +74,10 @@ std::vector<std::uint8_t> read_all(const FileDescriptor& file, const std::string
 
 void replace_file(int directory, const std::string& name, std::span<const std::uint8_t> bytes,
                   unsigned mode) {
-  static std::atomic<unsigned> serial = 0;
-  const std::string temporary = fmt::format("{}.{}.{}.tmp", name, getpid(), serial++);
+  const std::string temporary = fmt::format("{}.{:016x}.tmp", name, random_number());
   try {
     const FileDescriptor file =
-        open_file(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+        open_file(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
     write_all(file, name, bytes);
     if (fchmod(file.get(), mode) != 0)
       fail(Status::io, "{}: mode {:o}: {}", name, mode, error_text(errno));
@@ -80,12 +87,6 @@ void replace_file(int directory, const std::string& name, std::span<const std::u
     unlinkat(directory, temporary.c_str(), 0);
     throw;
   }
-}
-
-void replace_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  const FileDescriptor directory = open_file(AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY);
-  replace_file(directory.get(), path.filename().string(), bytes, 0644);
 }
 
 }  // namespace flashcore::jit

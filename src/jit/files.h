@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
@@ -32,6 +31,5 @@ std::vector<std::uint8_t> read_all(const FileDescriptor& file, const std::string
 /// new one, and a failure leaves nothing behind. `mode` is the new file's. Throws io.
 void replace_file(int directory, const std::string& name, std::span<const std::uint8_t> bytes,
                   unsigned mode);
-void replace_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 
 }  // namespace flashcore::jit

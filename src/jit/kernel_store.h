@@ -1,7 +1,10 @@
 // Where kernels come from: memory, the user's cache, installed packs, the compiler, in that order.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "core/gpu_limits.h"
 #include "cuda/kernel.h"
@@ -25,6 +28,15 @@ cuda::Kernel load_kernel(const KernelSpec& spec, int device_ordinal, unsigned sh
 
 /// Adds a pack's kernels. Throws io, naming the file and what is wrong with it.
 void load_pack(const std::filesystem::path& path);
+
+struct PackState {
+  std::filesystem::path path;
+  std::size_t kernels = 0;
+  std::string problem;  // why it could not be read; empty when it was
+};
+
+/// The packs in use, and those that were found and could not be used.
+std::vector<PackState> known_packs();
 
 /// The cache directory in use: $FLASHCORE_CACHE_DIR, or $XDG_CACHE_HOME/flashcore, or
 /// ~/.cache/flashcore.

@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -22,7 +23,6 @@ static_assert(std::endian::native == std::endian::little);
 namespace {
 
 constexpr std::string_view magic = "FLASHPK1";
-constexpr std::size_t header_bytes = magic.size() + 2 * sizeof(std::uint64_t);
 
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
@@ -49,21 +49,35 @@ json describe(const PackEntry& entry) {
           {"cubin_xxh3", checksum(entry.binary.cubin)}};
 }
 
+/// A whole number that fits an int; at() alone would convert any number.
+int int_of(const json& value) {
+  const auto number = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+  if (number < 0 || number > std::numeric_limits<int>::max())
+    throw std::runtime_error(fmt::format("{} where a count belongs", value.dump()));
+  return static_cast<int>(number);
+}
+
+std::uint64_t u64_of(const json& value) {
+  if (!value.is_number_unsigned())
+    throw std::runtime_error(fmt::format("{} where a length or hash belongs", value.dump()));
+  return value.get<std::uint64_t>();
+}
+
 PackEntry entry_of(const json& kernel) {
   PackEntry entry;
-  entry.source_hash = kernel.at("source_hash").get<std::uint64_t>();
+  entry.source_hash = u64_of(kernel.at("source_hash"));
   entry.spec.entry = kernel.at("entry").get<std::string>();
   entry.spec.name_expression = kernel.at("name_expression").get<std::string>();
   const auto arch = core::arch_from_name(kernel.at("arch").get<std::string>());
   if (!arch) throw std::runtime_error("an architecture that is none");
   entry.arch = *arch;
-  entry.nvrtc_version = kernel.at("nvrtc").get<std::pair<int, int>>();
+  entry.nvrtc_version = {int_of(kernel.at("nvrtc").at(0)), int_of(kernel.at("nvrtc").at(1))};
   entry.binary.symbol = kernel.at("symbol").get<std::string>();
-  entry.binary.report = {.registers = kernel.at("registers").get<int>(),
-                         .spill_bytes = kernel.at("spill_bytes").get<int>(),
-                         .stack_bytes = kernel.at("stack_bytes").get<int>(),
-                         .shared_bytes = kernel.at("smem_bytes").get<int>(),
-                         .barriers = kernel.at("barriers").get<int>()};
+  entry.binary.report = {.registers = int_of(kernel.at("registers")),
+                         .spill_bytes = int_of(kernel.at("spill_bytes")),
+                         .stack_bytes = int_of(kernel.at("stack_bytes")),
+                         .shared_bytes = int_of(kernel.at("smem_bytes")),
+                         .barriers = int_of(kernel.at("barriers"))};
   return entry;
 }
 
@@ -111,8 +125,8 @@ std::vector<PackEntry> read_kernels(const json& index, Reader& reader) {
   std::vector<PackEntry> entries;
   for (const json& kernel : index.at("kernels")) {
     PackEntry entry = entry_of(kernel);
-    const auto cubin = reader.take_checked(kernel.at("cubin_bytes").get<std::uint64_t>(),
-                                           kernel.at("cubin_xxh3").get<std::uint64_t>(), "a cubin");
+    const auto cubin = reader.take_checked(u64_of(kernel.at("cubin_bytes")),
+                                           u64_of(kernel.at("cubin_xxh3")), "a cubin");
     entry.binary.cubin.assign(cubin.begin(), cubin.end());
     entries.push_back(std::move(entry));
   }
@@ -125,18 +139,23 @@ std::vector<std::uint8_t> write_pack(std::span<const PackEntry> entries) {
   json kernels = json::array();
   for (const PackEntry& entry : entries) kernels.push_back(describe(entry));
   const std::string index = json{{"kernels", std::move(kernels)}}.dump();
-  std::vector<std::uint8_t> bytes;
-  const auto append = [&](std::span<const std::uint8_t> more) {
-    bytes.insert(bytes.end(), more.begin(), more.end());
+  const std::uint64_t length = index.size();
+  const std::uint64_t sum = checksum(as_bytes(index));
+  std::size_t total = magic.size() + sizeof(length) + sizeof(sum) + index.size();
+  for (const PackEntry& entry : entries) total += entry.binary.cubin.size();
+
+  std::vector<std::uint8_t> bytes(total);
+  std::uint8_t* at = bytes.data();
+  const auto put = [&at](const void* data, std::size_t count) {
+    std::memcpy(at, data, count);
+    at += count;
   };
-  append(as_bytes(magic));
-  for (const std::uint64_t number : {std::uint64_t{index.size()}, checksum(as_bytes(index))}) {
-    std::uint8_t encoded[sizeof(number)];
-    std::memcpy(encoded, &number, sizeof(number));
-    append(encoded);
-  }
-  append(as_bytes(index));
-  for (const PackEntry& entry : entries) append(entry.binary.cubin);
+  put(magic.data(), magic.size());
+  put(&length, sizeof(length));
+  put(&sum, sizeof(sum));
+  put(index.data(), index.size());
+  for (const PackEntry& entry : entries)
+    if (const auto& cubin = entry.binary.cubin; !cubin.empty()) put(cubin.data(), cubin.size());
   return bytes;
 }
 

@@ -44,18 +44,24 @@ std::string_view section_of(std::string_view log, std::string_view symbol) {
   return log.substr(*begin, end.value_or(log.size()) - *begin);
 }
 
-/// What has been read of a section; each field is there once its line was seen.
+/// Adds to a sum; a number that is missing makes the sum unknown.
+void add(std::optional<int>& sum, std::optional<int> number) {
+  sum = sum && number ? std::optional(*sum + *number) : std::nullopt;
+}
+
+/// What has been read of a section.
 struct Findings {
-  std::optional<int> registers, stack, spill_stores, spill_loads;
+  std::optional<int> registers;
+  std::optional<int> stack = 0, spill_stores = 0, spill_loads = 0;  // of all functions
+  bool properties_seen = false;
   ResourceReport report;
 
   void read(std::string_view line) {
-    if (const auto frame = number_before(line, " bytes stack frame")) {
-      const auto stores = number_before(line, " bytes spill stores");
-      const auto loads = number_before(line, " bytes spill loads");
-      stack = std::max(stack.value_or(0), *frame);
-      if (stores) spill_stores = spill_stores.value_or(0) + *stores;
-      if (loads) spill_loads = spill_loads.value_or(0) + *loads;
+    if (line.find(" bytes stack frame") != std::string_view::npos) {
+      properties_seen = true;
+      add(stack, number_before(line, " bytes stack frame"));
+      add(spill_stores, number_before(line, " bytes spill stores"));
+      add(spill_loads, number_before(line, " bytes spill loads"));
     }
     if (const auto used = number_before(line, " registers"); used && !registers) {
       registers = used;
@@ -81,6 +87,8 @@ ResourceReport parse_ptxas_log(std::string_view log, std::string_view symbol) {
                log.size());
   Findings findings;
   for_each_line(section, [&](std::string_view line, std::size_t) { findings.read(line); });
+  if (!findings.properties_seen)
+    core::fail(core::Status::compile_failed, "ptxas log: no stack frame and spills of {}", symbol);
   ResourceReport report = findings.report;
   report.registers = required(findings.registers, "register count", symbol);
   report.stack_bytes =

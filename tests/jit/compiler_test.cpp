@@ -1,0 +1,146 @@
+#include "jit/compiler.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+#include "jit/include_closure.h"
+#include "toolchain.h"
+
+namespace flashcore::jit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// The demo with one source's text replaced.
+std::vector<EmbeddedSource> demo_with(std::string_view path, std::string_view text) {
+  std::vector<EmbeddedSource> sources(demo_sources.begin(), demo_sources.end());
+  for (EmbeddedSource& source : sources)
+    if (source.path == path) source.text = text;
+  return sources;
+}
+
+std::vector<std::string> closure_paths(std::string_view entry,
+                                       const std::vector<EmbeddedSource>& sources) {
+  std::vector<std::string> paths;
+  for (const auto& source : include_closure(entry, sources)) paths.emplace_back(source.path);
+  return paths;
+}
+
+std::string compile_error(const KernelSpec& spec, core::Arch arch,
+                          std::span<const EmbeddedSource> sources = demo_sources) {
+  try {
+    compile(spec, arch, sources);
+  } catch (const core::Error& error) {
+    EXPECT_EQ(error.status(), core::Status::compile_failed);
+    return error.what();
+  }
+  return "compiled";
+}
+
+TEST(IncludeClosure, FollowsIncludesOfIncludesHoweverTheyAreWritten) {
+  const std::vector<EmbeddedSource> sources{
+      {"a.cuh", "#include \"b.h\"\n  #  include <dir/c.h>\n// #include \"commented.h\"\n"},
+      {"b.h", "#include \"a.cuh\"\n#include <cstdint>\n"},
+      {"dir/c.h", "#include \"beside.h\""},  // no newline at the end
+      {"dir/beside.h", "\t#include \"../up.h\"\r\n"},
+      {"up.h", ""},
+      {"commented.h", ""},
+      {"unrelated.h", ""},
+  };
+  EXPECT_THAT(closure_paths("a.cuh", sources),
+              ElementsAre("a.cuh", "b.h", "dir/beside.h", "dir/c.h", "up.h"));
+}
+
+TEST(IncludeClosure, NamesAnEntryThatIsNotThere) {
+  try {
+    include_closure("no/such.cuh", demo_sources);
+    FAIL();
+  } catch (const core::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no/such.cuh"));
+  }
+}
+
+TEST(SourceHash, ChangesWithEveryIncludedHeaderAndWithNoOther) {
+  const auto hash = source_hash(demo_spec(), sm_80, demo_sources);
+  EXPECT_EQ(hash, source_hash(demo_spec(), sm_80, demo_sources));
+  EXPECT_NE(hash, source_hash(demo_spec(), sm_80, demo_with("demo/config.h", "// changed\n")));
+  EXPECT_EQ(hash, source_hash(demo_spec(), sm_80, demo_with("other/unrelated.h", "// changed\n")));
+}
+
+TEST(SourceHash, ChangesWithTheConfigAndTheExactArchitecture) {
+  const auto hash = source_hash(demo_spec(64), sm_80, demo_sources);
+  EXPECT_NE(hash, source_hash(demo_spec(128), sm_80, demo_sources));
+  EXPECT_NE(hash, source_hash(demo_spec(64), {8, 6}, demo_sources));
+  EXPECT_NE(source_hash(demo_spec(64), {9, 0}, demo_sources),
+            source_hash(demo_spec(64), sm_90a, demo_sources));
+}
+
+TEST(Compiler, MakesACubinWithItsReport) {
+  REQUIRE_COMPILER();
+  const Binary binary = compile(demo_spec(64), sm_80, demo_sources);
+  ASSERT_GT(binary.cubin.size(), 4U);
+  EXPECT_EQ(std::string(binary.cubin.begin() + 1, binary.cubin.begin() + 4), "ELF");
+  EXPECT_THAT(binary.symbol, HasSubstr("scale"));
+  EXPECT_GT(binary.report.registers, 0);
+  EXPECT_EQ(binary.report.shared_bytes, 64 * 4);
+  EXPECT_EQ(binary.report.barriers, 1);
+  EXPECT_EQ(binary.report.stack_bytes, 0);
+  EXPECT_EQ(binary.report.spill_bytes, 0);
+}
+
+TEST(Compiler, ReportsStackAndSpillsWhereThereAreSome) {
+  REQUIRE_COMPILER();
+  const auto sources = demo_with("demo/kernel.cuh", R"(
+#include "demo/config.h"
+namespace demo {
+template <Config C> __global__ void __launch_bounds__(1024, 2) scale(float* p, int n) {
+  float held[96];
+  for (int i = 0; i < 96; ++i) held[i] = p[i * n];
+  for (int k = 0; k < n; ++k)
+#pragma unroll
+    for (int i = 0; i < 96; ++i) held[i] = held[i] * held[(i + 7) % 96] + p[i];
+  for (int i = 0; i < 96; ++i) p[i * n] = held[i];
+}
+})");
+  const ResourceReport report = compile(demo_spec(), sm_80, sources).report;
+  EXPECT_GT(report.spill_bytes, 0);
+  EXPECT_GT(report.stack_bytes, 0);
+}
+
+TEST(Compiler, GivesTheCompilersOwnWordsForABrokenSource) {
+  REQUIRE_COMPILER();
+  const auto broken = demo_with("demo/config.h", "#pragma once\nnamespace demo { struct Config }");
+  EXPECT_THAT(compile_error(demo_spec(), sm_80, broken), HasSubstr("demo/config.h(2): error"));
+}
+
+TEST(Compiler, SaysThatAnInstanceDoesNotExist) {
+  REQUIRE_COMPILER();
+  EXPECT_THAT(compile_error({"demo/kernel.cuh", "demo::missing<3>"}, sm_80),
+              HasSubstr("demo::missing<3> for sm_80"));
+}
+
+TEST(Compiler, NamesTheArchitecturesItHasInsteadOfOneItLacks) {
+  REQUIRE_COMPILER();
+  EXPECT_THAT(compile_error(demo_spec(), {3, 5}), HasSubstr("sm_80"));
+}
+
+TEST(Compiler, CompilesInSeveralThreadsAtOnce) {
+  REQUIRE_COMPILER();
+  std::vector<std::jthread> threads;
+  std::vector<int> shared(4);
+  for (std::size_t i = 0; i < shared.size(); ++i)
+    threads.emplace_back([&, i] {
+      const int size = 32 * static_cast<int>(i + 1);
+      shared[i] = compile(demo_spec(size), sm_90a, demo_sources).report.shared_bytes;
+    });
+  threads.clear();
+  EXPECT_THAT(shared, ElementsAre(128, 256, 384, 512));
+}
+
+}  // namespace
+}  // namespace flashcore::jit
