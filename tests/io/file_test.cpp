@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "expect_error.h"
+#include "io_test_tools.h"
 #include "support/temp_dir.h"
 
 namespace flashcore::io {

@@ -2,15 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <string_view>
 
-#include "expect_error.h"
+#include "io_test_tools.h"
 #include "support/temp_dir.h"
 
 namespace flashcore::io {
 namespace {
 
+using test::bytes_of;
 using test::contains;
 using test::error_of;
 
@@ -66,7 +66,7 @@ TEST_F(Npy, EveryDtypeAndRankSurvivesARoundTrip) {
       EXPECT_EQ(read.shape, shape);
       EXPECT_EQ(read.tensor.dtype(), dtype);
       ASSERT_EQ(read.tensor.elements(), elements);
-      EXPECT_EQ(std::memcmp(read.tensor.data(), written.tensor.data(), read.tensor.bytes()), 0);
+      EXPECT_EQ(bytes_of(read), bytes_of(written));
     }
   }
 }

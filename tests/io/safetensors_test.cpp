@@ -4,12 +4,13 @@
 
 #include <cstring>
 
-#include "expect_error.h"
+#include "io_test_tools.h"
 #include "support/temp_dir.h"
 
 namespace flashcore::io {
 namespace {
 
+using test::bytes_of;
 using test::contains;
 using test::error_of;
 
@@ -61,7 +62,7 @@ TEST_F(Safetensors, SurviveARoundTrip) {
     EXPECT_EQ(read.shape, array.shape);
     EXPECT_EQ(read.tensor.dtype(), array.tensor.dtype());
     ASSERT_EQ(read.tensor.bytes(), array.tensor.bytes());
-    EXPECT_EQ(std::memcmp(read.tensor.data(), array.tensor.data(), read.tensor.bytes()), 0) << name;
+    EXPECT_EQ(bytes_of(read), bytes_of(array)) << name;
   }
 }
 
