@@ -82,7 +82,7 @@ TEST(Variants, NamesAreUniqueAndFamiliesExist) {
 TEST(Variants, AVariantThatCannotRunHereSaysWhy) {
   for (const Variant& variant : all_variants()) {
     const auto support = runs_here(variant);
-    if (!support) EXPECT_FALSE(support.reason().empty()) << variant.name;
+    EXPECT_EQ(static_cast<bool>(support), support.reason().empty()) << variant.name;
   }
   EXPECT_TRUE(runs_here(*find_variant("cpu")));
 }
