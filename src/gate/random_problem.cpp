@@ -42,9 +42,11 @@ class Draw {
   std::uint64_t state_;
 };
 
-/// A length in [1, max]; half of them lie on a tile's border or next to it.
+/// A length in [1, max]; half of them lie on a tile's border or next to it, some are 1 as in
+/// decoding.
 std::int64_t draw_length(Draw& draw, std::int64_t max) {
   constexpr std::array<std::int64_t, 5> tiles{8, 16, 32, 64, 128};
+  if (draw.one_in(12)) return 1;
   if (draw.one_in(2)) return draw.between(1, max);
   const std::int64_t tile = std::min(draw.pick(tiles), max);
   const std::int64_t border = tile * draw.between(1, max / tile);

@@ -176,7 +176,8 @@ class ItemKernel {
     int vectors = 0;
     for (std::int64_t d = 0; d < blocking_.padded_dim; d += vectors * lanes) {
       const std::int64_t left = (blocking_.padded_dim - d) / lanes;
-      vectors = static_cast<int>(std::min<std::int64_t>(left, tile_vectors));
+      // Two strips of two vectors keep the pipes fuller than one of three and one of one.
+      vectors = left == 4 ? 2 : static_cast<int>(std::min<std::int64_t>(left, tile_vectors));
       visit_vectors(vectors, [&]<int kVectors>() {
         for (std::int64_t row = 0; row < live; row += tile_rows)
           add_values_of_tile<kVectors>(scratch_.scores + row, v.data + d, v.stride, rows + row,
