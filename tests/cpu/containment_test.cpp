@@ -1,6 +1,7 @@
 // NaN and infinity reach the rows they belong to and no other.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -107,6 +108,18 @@ TEST(Containment, EveryNaNBitPatternOfFp32StaysNaN) {
       const gate::Accuracy accuracy = gate::check_accuracy(call, true, false);
       EXPECT_TRUE(accuracy.correct) << kernel.name << ": " << accuracy.reason;
     }
+}
+
+TEST(Containment, AScaleThatIsNaNMakesEveryVisibleRowNaN) {
+  for (const Dtype dtype : core::all_dtypes) {
+    HostCall call = HostCall::random(
+        core::contiguous_problem(dtype, 1, 1, -1, 9, 4, 16, {core::MaskKind::causal_bottom_right}),
+        1);
+    call.scale = std::bit_cast<float>(0x7FFFFFFFU);  // would round to -0 as bf16, were it a number
+    run(call);
+    const gate::Accuracy accuracy = gate::check_accuracy(call, true, false);
+    EXPECT_TRUE(accuracy.correct) << core::name(dtype) << ": " << accuracy.reason;
+  }
 }
 
 /// q is all ones and k constant per key, so that a key's score is head_dim times its number.

@@ -201,9 +201,10 @@ class ItemKernel {
       const std::int64_t head = item_.head_of(row);
       const std::int64_t query = item_.query_of(row);
       const bool masked = scratch_.visible[row].empty();
+      float* const out = scratch_.out + row * blocking_.padded_dim;
+      if (masked) std::fill(out, out + blocking_.padded_dim, 0.0F);
       // Where every visible score is -inf the sum is 0, and 0 * (1 / 0) makes the row NaN.
-      const float factor = masked ? 0.0F : 1.0F / scratch_.row_sum[row];
-      narrow_row(scratch_.out + row * blocking_.padded_dim, factor, problem_.head_dim,
+      narrow_row(out, masked ? 1.0F : 1.0F / scratch_.row_sum[row], problem_.head_dim,
                  row_at(static_cast<T*>(arguments_.o), problem_.o_strides, head, query));
       if (arguments_.lse != nullptr)
         *row_at(arguments_.lse, problem_.lse_strides, head, query) = log_sum_exp(row, masked);
