@@ -13,9 +13,14 @@ file(WRITE ${CMAKE_BINARY_DIR}/generated/flashcoreConfig.cmake [[
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 include(${CMAKE_CURRENT_LIST_DIR}/flashcoreTargets.cmake)
+# The pack of compiled kernels, for $FLASHCORE_PACK where the installation was moved.
+get_filename_component(flashcore_PACK
+  ${CMAKE_CURRENT_LIST_DIR}/../../../share/flashcore/default.pack ABSOLUTE)
 ]])
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/flashcoreConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/generated/flashcoreConfig.cmake
               ${CMAKE_BINARY_DIR}/generated/flashcoreConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flashcore)
+
+include(FlashcorePack)

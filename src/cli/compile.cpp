@@ -166,19 +166,21 @@ void write_file(const std::string& path, const void* data, std::size_t bytes) {
   file.commit();
 }
 
-/// Returns how many bytes the pack takes.
-std::size_t write_pack_file(const std::string& path, const CompilePlan& plan,
-                            const std::vector<CompileOutcome>& outcomes) {
+/// Every kernel that compiled, within its budget or not: the library would compile it just so.
+void write_pack_file(const std::string& path, const CompilePlan& plan,
+                     const std::vector<CompileOutcome>& outcomes) {
   std::vector<jit::PackEntry> entries;
   for (std::size_t i = 0; i < outcomes.size(); ++i)
-    entries.push_back({.source_hash = jit::source_hash(plan.jobs[i].spec, plan.jobs[i].arch),
-                       .spec = plan.jobs[i].spec,
-                       .arch = plan.jobs[i].arch,
-                       .nvrtc_version = jit::compiler_version(),
-                       .binary = outcomes[i].binary});
+    if (outcomes[i].compiled)
+      entries.push_back({.source_hash = jit::source_hash(plan.jobs[i].spec, plan.jobs[i].arch),
+                         .spec = plan.jobs[i].spec,
+                         .arch = plan.jobs[i].arch,
+                         .nvrtc_version = jit::compiler_version(),
+                         .binary = outcomes[i].binary});
+  if (entries.empty()) fail(Status::compile_failed, "{}: not written: nothing compiled", path);
   const std::vector<std::uint8_t> bytes = jit::write_pack(entries);
   write_file(path, bytes.data(), bytes.size());
-  return bytes.size();
+  fmt::print(stderr, "{}: {} kernels, {} KiB\n", path, entries.size(), bytes.size() / 1024);
 }
 
 /// Says what went wrong; returns how many kernels are not good enough.
@@ -232,15 +234,11 @@ int run_compile(const Options& options) {
     else
       write_file(options.json_file, text.data(), text.size());
   }
-  if (const std::size_t problems = print_problems(plan, outcomes); problems > 0) {
-    fmt::print(stderr, "flashcore: {} of {} kernels failed{}\n", problems, outcomes.size(),
-               options.pack_file.empty() ? "" : "; no pack is written");
+  const std::size_t problems = print_problems(plan, outcomes);
+  if (!options.pack_file.empty()) write_pack_file(options.pack_file, plan, outcomes);
+  if (problems > 0) {
+    fmt::print(stderr, "flashcore: {} of {} kernels failed\n", problems, outcomes.size());
     return exit_failed;
-  }
-  if (!options.pack_file.empty()) {
-    const std::size_t bytes = write_pack_file(options.pack_file, plan, outcomes);
-    fmt::print(stderr, "{}: {} kernels, {} KiB\n", options.pack_file, outcomes.size(),
-               bytes / 1024);
   }
   return exit_ok;
 }
