@@ -1,0 +1,30 @@
+// What the fake driver remembers of the calls it got, and how it can be told to fail.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cuda/driver_api.h"
+
+namespace flashcore::cuda {
+
+struct FakeDriver {
+  // Set by a test:
+  std::string failing_call;  // the call that returns `failure`
+  api::Result failure = 0;
+
+  // Told to a test:
+  std::vector<std::string> calls;           // those that change something, in order
+  std::vector<api::Context> contexts;       // the calling thread's stack, the current one last
+  api::LaunchConfig launch{};               // the last one
+  api::LaunchAttribute launch_attribute{};  // its first attribute, when it had one
+  int launched_value = 0;                   // the int that its params began with
+  int shared_limit = 0;
+  int capture_mode = -1;
+  int allocations = 0;  // alive
+};
+
+/// The library's only one.
+extern "C" FakeDriver* fake_driver();
+
+}  // namespace flashcore::cuda
