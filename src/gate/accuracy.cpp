@@ -24,15 +24,6 @@ constexpr std::int64_t keys_for_absolute_bound = 128;
 /// A log-sum-exp is fp32 in every dtype; approximate exponentials and logarithms stay far below.
 constexpr double lse_tolerance = 1e-5;
 
-double absolute_bound(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::float16: return 1e-3;
-    case Dtype::bfloat16: return 8e-3;
-    case Dtype::float32: break;
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
 /// The distance between neighbouring values of the dtype at this magnitude.
 double unit_in_last_place(Dtype dtype, double magnitude) {
   const int fraction_bits = dtype == Dtype::float16 ? 10 : dtype == Dtype::bfloat16 ? 7 : 23;
@@ -166,6 +157,15 @@ class Comparison {
 };
 
 }  // namespace
+
+double absolute_bound(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::float16: return 1e-3;
+    case Dtype::bfloat16: return 8e-3;
+    case Dtype::float32: break;
+  }
+  return std::numeric_limits<double>::infinity();
+}
 
 Accuracy check_accuracy(HostCall& call, bool lse_written, bool normal_inputs) {
   return Comparison(call, lse_written, normal_inputs).run();

@@ -8,6 +8,9 @@
 
 namespace flashcore::gate {
 
+/// The contract's bound for rows of 128 keys or more on N(0,1) inputs; infinite in fp32.
+double absolute_bound(core::Dtype dtype);
+
 struct Accuracy {
   bool correct = false;
   double max_error = 0;      // max |o - oracle|

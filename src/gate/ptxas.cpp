@@ -1,0 +1,77 @@
+#include "gate/ptxas.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "family/family.h"
+#include "jit/compiler.h"
+#include "jit/kernel_store.h"
+
+namespace flashcore::gate {
+
+namespace {
+
+/// The largest of each resource over the kernels of one Config on one architecture.
+PtxasRecord report_of(const family::Family& family, const family::ConfigFields& config,
+                      core::Arch arch) {
+  PtxasRecord record{.report = {}, .register_budget = family.budget(config).registers};
+  jit::ResourceReport& largest = record.report;
+  for (const jit::KernelSpec& spec : family.kernels(config)) {
+    const jit::ResourceReport report = jit::find_binary(spec, arch).binary.report;
+    largest.registers = std::max(largest.registers, report.registers);
+    largest.spill_bytes = std::max(largest.spill_bytes, report.spill_bytes);
+    largest.stack_bytes = std::max(largest.stack_bytes, report.stack_bytes);
+    largest.shared_bytes = std::max(largest.shared_bytes, report.shared_bytes);
+    largest.barriers = std::max(largest.barriers, report.barriers);
+  }
+  return record;
+}
+
+}  // namespace
+
+std::vector<Check> ptxas_checks(const std::map<std::string, PtxasRecord>& by_arch) {
+  int over_budget = 0;
+  int spill_bytes = 0;
+  int stack_bytes = 0;
+  for (const auto& [arch, record] : by_arch) {
+    over_budget = std::max(over_budget, record.report.registers - record.register_budget);
+    spill_bytes = std::max(spill_bytes, record.report.spill_bytes);
+    stack_bytes = std::max(stack_bytes, record.report.stack_bytes);
+  }
+  return {{.what = "registers_over_budget", .measured = static_cast<double>(over_budget)},
+          {.what = "spill_bytes", .measured = static_cast<double>(spill_bytes)},
+          {.what = "stack_bytes", .measured = static_cast<double>(stack_bytes)}};
+}
+
+PtxasOutcome run_ptxas(const dispatch::Variant& variant, const core::Problem& problem) {
+  if (variant.backend == dispatch::Backend::cpu)
+    return {skipped("a CPU variant has no kernels to compile"), {}};
+  if (!jit::compiler_available())
+    return {skipped("no NVRTC: " + jit::compiler_unavailable_reason()), {}};
+  const family::Family* family = family::find_family(variant.family);
+  if (family == nullptr) return {broken(fmt::format("there is no family {}", variant.family)), {}};
+
+  PtxasOutcome outcome;
+  const dispatch::Pinned pinned = dispatch::pinned_of(variant);
+  std::string detail;
+  for (const core::Arch arch : family->archs()) {
+    const core::GpuLimits limits = core::limits_of(arch);
+    if (const core::Support support = family->supports(problem, limits); !support)
+      return {skipped(support.reason()), {}};
+    const auto config = pinned.config.value_or(family->default_config(problem, limits));
+    try {
+      const PtxasRecord record = report_of(*family, config, arch);
+      outcome.by_arch[arch.to_string()] = record;
+      detail += fmt::format("{}{} {} registers", detail.empty() ? "" : ", ", arch.to_string(),
+                            record.report.registers);
+    } catch (const core::Error& error) {
+      return {broken(fmt::format("{}: {}", arch.to_string(), error.what())), {}};
+    }
+  }
+  outcome.result = judge(ptxas_checks(outcome.by_arch), detail);
+  return outcome;
+}
+
+}  // namespace flashcore::gate

@@ -1,0 +1,109 @@
+#include "gate/sampling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+namespace flashcore::gate {
+
+using core::HostCall;
+using core::HostTensor;
+using core::MaskKind;
+using core::Problem;
+using core::Strides;
+
+namespace {
+
+constexpr std::int64_t rows_per_block = 16;
+
+struct Place {
+  std::int64_t batch, head, first;
+};
+
+/// Copies `rows` rows from one tensor into the beginning of a dense one.
+void copy_rows(const HostTensor& from, const Strides& strides, const Place& place,
+               std::int64_t rows, std::int64_t head_dim, HostTensor& to) {
+  const std::size_t size = core::size_of(from.dtype());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t source =
+        place.batch * strides.batch + place.head * strides.head + (place.first + row) * strides.seq;
+    std::memcpy(to.data() + static_cast<std::size_t>(row * head_dim) * size,
+                from.data() + static_cast<std::size_t>(source) * size,
+                static_cast<std::size_t>(head_dim) * size);
+  }
+}
+
+/// Where a block of rows may start: see extract_rows.
+Place draw_place(const Problem& p, std::int64_t rows, std::mt19937_64& generator) {
+  const auto below = [&](std::int64_t count) {
+    return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(count));
+  };
+  const bool window_alone =
+      p.mask.kind == MaskKind::none && (p.mask.window_left >= 0 || p.mask.window_right >= 0);
+  const bool top_left = p.mask.kind == MaskKind::causal_top_left;
+  const std::int64_t last = (top_left ? std::min(p.seq_q, p.seq_kv) : p.seq_q) - rows;
+  return {below(p.batch), below(p.heads_q), window_alone ? last : below(last + 1)};
+}
+
+}  // namespace
+
+HostCall extract_rows(const HostCall& call, std::int64_t batch, std::int64_t head,
+                      std::int64_t first, std::int64_t rows) {
+  const Problem& p = call.problem;
+  Problem block = core::contiguous_problem(p.dtype, 1, 1, 1, rows, p.seq_kv, p.head_dim, p.mask);
+  if (p.mask.kind != MaskKind::none) {
+    const std::int64_t offset = p.mask.kind == MaskKind::causal_top_left ? 0 : p.seq_kv - p.seq_q;
+    const std::int64_t keys = std::max<std::int64_t>(first + rows + offset, 0);
+    block = core::contiguous_problem(
+        p.dtype, 1, 1, 1, rows, keys, p.head_dim,
+        {MaskKind::causal_bottom_right, p.mask.window_left, p.mask.window_right});
+  }
+  HostCall result{.problem = block,
+                  .scale = call.scale,
+                  .q = HostTensor(p.dtype, rows * p.head_dim),
+                  .k = HostTensor(p.dtype, block.seq_kv * p.head_dim),
+                  .v = HostTensor(p.dtype, block.seq_kv * p.head_dim),
+                  .o = HostTensor(p.dtype, rows * p.head_dim),
+                  .lse = std::vector<float>(static_cast<std::size_t>(rows))};
+  const std::int64_t kv_head = head / p.group_size();
+  copy_rows(call.q, p.q_strides, {batch, head, first}, rows, p.head_dim, result.q);
+  copy_rows(call.o, p.o_strides, {batch, head, first}, rows, p.head_dim, result.o);
+  copy_rows(call.k, p.k_strides, {batch, kv_head, 0}, block.seq_kv, p.head_dim, result.k);
+  copy_rows(call.v, p.v_strides, {batch, kv_head, 0}, block.seq_kv, p.head_dim, result.v);
+  for (std::int64_t row = 0; row < rows; ++row)
+    result.lse[static_cast<std::size_t>(row)] =
+        call.lse[static_cast<std::size_t>(batch * p.lse_strides.batch + head * p.lse_strides.head +
+                                          (first + row) * p.lse_strides.seq)];
+  return result;
+}
+
+Accuracy check_sampled(HostCall& call, bool normal_inputs, std::uint64_t seed, double budget) {
+  const Problem& p = call.problem;
+  const double row_cost = static_cast<double>(p.seq_kv * p.head_dim);
+  const double all_rows = static_cast<double>(p.batch * p.heads_q * p.seq_q);
+  if (all_rows * row_cost <= budget) return check_accuracy(call, true, normal_inputs);
+
+  std::mt19937_64 generator(seed);
+  const std::int64_t rows = std::min({rows_per_block, p.seq_q, p.seq_kv});
+  const auto blocks =
+      static_cast<int>(std::max(1.0, budget / (row_cost * static_cast<double>(rows))));
+  Accuracy worst;
+  worst.correct = true;
+  for (int i = 0; i < blocks && worst.correct; ++i) {
+    const Place place = draw_place(p, rows, generator);
+    HostCall block = extract_rows(call, place.batch, place.head, place.first, rows);
+    Accuracy accuracy = check_accuracy(block, true, normal_inputs);
+    worst.correct = accuracy.correct;
+    worst.max_error = std::max(worst.max_error, accuracy.max_error);
+    worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
+    worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
+    if (!accuracy.correct)
+      worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", place.batch, place.head,
+                                 place.first, accuracy.reason);
+  }
+  return worst;
+}
+
+}  // namespace flashcore::gate

@@ -1,0 +1,25 @@
+// Checking a large call against the oracle in reasonable time: blocks of query rows, drawn by seed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/host_tensor.h"
+#include "gate/accuracy.h"
+
+namespace flashcore::gate {
+
+/// As check_accuracy, over the whole call where its multiply-adds fit the budget, otherwise over
+/// blocks of rows that use the budget up, each a smaller Problem with the same answer. The reason
+/// of a failure in a block names the block's place.
+Accuracy check_sampled(core::HostCall& call, bool normal_inputs, std::uint64_t seed, double budget);
+
+/// Rows [first, first + rows) of one (batch, query head) as a call of their own, with its results.
+/// Under a causal mask the keys behind the last row's diagonal, which no row sees, are left off:
+/// that puts the block's bottom-right diagonal where the whole Problem's diagonal is. So the last
+/// row's diagonal must not lie behind the last key (top-left), and where a window stands alone, the
+/// rows must be the Problem's last.
+core::HostCall extract_rows(const core::HostCall& call, std::int64_t batch, std::int64_t head,
+                            std::int64_t first, std::int64_t rows);
+
+}  // namespace flashcore::gate

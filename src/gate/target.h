@@ -1,0 +1,56 @@
+// Where the gates run a call: a plan on its device, and buffers that notice what they should not.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/host_tensor.h"
+#include "dispatch/dispatch.h"
+
+namespace flashcore::gate {
+
+/// Bytes that a call changed and should not have.
+struct Damage {
+  std::size_t guard_bytes = 0;    // around the tensors and the workspace
+  std::size_t input_bytes = 0;    // of q, k, v
+  std::size_t padding_bytes = 0;  // between the rows of o
+
+  Damage& operator+=(const Damage& other);
+};
+
+/// One Problem on one device. Calls may come from several threads; they run one at a time.
+class Target {
+ public:
+  using Implementation = std::function<void(const core::Arguments&)>;
+
+  /// Throws what dispatch::Plan throws.
+  Target(const core::Problem& problem, const dispatch::Device& device,
+         const dispatch::Pinned& pinned);
+  /// Something else that computes on the host: the tests hold broken ones to the gates.
+  Target(const core::Problem& problem, std::size_t workspace_bytes, Implementation implementation);
+
+  [[nodiscard]] const core::Problem& problem() const { return problem_; }
+  [[nodiscard]] const dispatch::Device& device() const { return device_; }
+  [[nodiscard]] const dispatch::Choice& choice() const { return choice_; }
+  [[nodiscard]] std::size_t workspace_bytes() const { return workspace_bytes_; }
+
+  /// Runs the call as it is, or queues it on the stream.
+  void launch(const core::Arguments& arguments, cuda::StreamHandle stream) const;
+
+  /// Runs the call in buffers of its own: q, k, v, o and lse go in as they are in `call`, o and lse
+  /// come back. Guard zones lie directly around every buffer, the workspace is poisoned.
+  Damage run(core::HostCall& call) const;
+
+ private:
+  core::Problem problem_;
+  dispatch::Device device_;
+  std::unique_ptr<dispatch::Plan> plan_;
+  Implementation implementation_;  // where there is no plan
+  dispatch::Choice choice_;
+  std::size_t workspace_bytes_;
+  mutable std::mutex one_at_a_time_;
+};
+
+}  // namespace flashcore::gate
