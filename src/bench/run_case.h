@@ -1,0 +1,43 @@
+// One case from beginning to end: every gate, the measurement, the peers beside it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/peer.h"
+#include "dispatch/variants.h"
+#include "gate/latency.h"
+#include "gate/record.h"
+
+namespace flashcore::bench {
+
+/// For the tests: makes the worker misbehave when it is asked for a phase (a gate's name,
+/// "start_timing", "measure", "check_outputs").
+struct Fault {
+  std::string phase;
+  std::string kind;
+};
+
+struct CaseOptions {
+  std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
+  std::chrono::duration<double> phase_limit{300};
+  int ordinal = 0;
+  int rounds = 15;
+  int trials = 20;
+  std::uint64_t seed = 1;
+  gate::LatencyTargets targets;
+  Fault fault;
+  std::function<void(std::string_view)> progress = [](std::string_view) {};
+};
+
+/// Never throws for what the variant or a peer does: that is what the record says. `peer` null:
+/// none.
+gate::CaseRecord run_case(const dispatch::Variant& variant, const core::Problem& problem,
+                          const CaseOptions& options, TorchPeer* peer);
+
+}  // namespace flashcore::bench

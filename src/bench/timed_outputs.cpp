@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/stopwatch_backends.h"
+#include "gate/sampling.h"
+
+namespace flashcore::bench {
+
+namespace {
+
+constexpr double oracle_budget = 0x1p26;  // multiply-adds per checked output
+
+}  // namespace
+
+std::vector<core::HostCall> distinct_calls(const core::Problem& problem, std::uint64_t seed) {
+  // Large Problems have few sets, and each set takes long to draw.
+  const int count = problem.bytes() > 0x1p26 ? 1 : 4;
+  std::vector<core::HostCall> calls;
+  for (int i = 0; i < count; ++i)
+    calls.push_back(core::HostCall::random(problem, seed + static_cast<std::uint64_t>(i)));
+  return calls;
+}
+
+std::string objection_to(core::HostCall& call, std::int64_t set, std::uint64_t seed) {
+  const gate::Accuracy accuracy = gate::check_sampled(call, true, seed, oracle_budget);
+  return accuracy.correct ? "" : fmt::format("timed buffer set {}: {}", set, accuracy.reason);
+}
+
+std::array<std::int64_t, 3> checked_sets(const Rotation& rotation) {
+  return {0, rotation.sets / 2, rotation.sets - 1};
+}
+
+}  // namespace flashcore::bench

@@ -1,0 +1,154 @@
+#include "bench/worker.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "bench/stopwatch.h"
+#include "core/error.h"
+#include "dispatch/variants.h"
+#include "gate/json_reader.h"
+#include "gate/ptxas.h"
+#include "gate/runtime_gates.h"
+
+namespace flashcore::bench {
+
+using core::fail;
+using core::Status;
+using gate::JsonReader;
+using nlohmann::json;
+
+namespace {
+
+/// What the parent must be able to survive.
+void misbehave(const json& fault, std::FILE* answers) {
+  if (fault == "crash") {
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+  }
+  if (fault == "hang")
+    while (true) pause();
+  if (fault == "exit") _exit(7);
+  if (fault == "garbage") {
+    std::fputs("Segmentation fault (core dumped)\n", answers);
+    std::fflush(answers);
+  }
+}
+
+class Worker {
+ public:
+  json answer(const JsonReader& request) {
+    const std::string what = request.at("do").string();
+    if (what == "prepare") return prepare(request);
+    if (variant_ == nullptr) fail(Status::invalid_argument, "{}: nothing was prepared", what);
+    if (what == "ptxas") return ptxas();
+    if (what == "gate") return run_gate(request);
+    if (what == "start_timing") return start_timing();
+    if (what == "measure") return measure();
+    if (what == "check_outputs") return {{"why", stopwatch().check_outputs()}};
+    fail(Status::invalid_argument, "do: {} is not a request", what);
+  }
+
+ private:
+  json prepare(const JsonReader& request) {
+    stopwatch_.reset();
+    target_.reset();
+    variant_ = dispatch::find_variant(request.at("variant").string());
+    if (variant_ == nullptr) request.at("variant").expected("a variant's name");
+    problem_ = gate::problem_from_json(request.at("problem").value(), "problem");
+    ordinal_ = request.at("ordinal").small_integer();
+    seed_ = static_cast<std::uint64_t>(request.at("seed").integer());
+    return json::object();
+  }
+
+  json ptxas() {
+    const gate::PtxasOutcome outcome = gate::run_ptxas(*variant_, problem_);
+    json reports = json::object();
+    for (const auto& [arch, record] : outcome.by_arch) reports[arch] = gate::ptxas_to_json(record);
+    return {{"gate", gate::gate_to_json(outcome.result)}, {"reports", reports}};
+  }
+
+  gate::Target& target() {
+    if (!target_)
+      target_.emplace(problem_, dispatch::device_of(*variant_, ordinal_),
+                      dispatch::pinned_of(*variant_));
+    return *target_;
+  }
+
+  Stopwatch& stopwatch() {
+    if (stopwatch_ == nullptr) fail(Status::invalid_argument, "measure: timing was not started");
+    return *stopwatch_;
+  }
+
+  json run_gate(const JsonReader& request) {
+    const gate::RunOptions options{.seed = seed_, .trials = request.at("trials").small_integer()};
+    const auto result = gate::run_gate(request.at("gate").string(), target(), options);
+    const dispatch::Choice& choice = target().choice();
+    return {
+        {"gate", gate::gate_to_json(result)}, {"family", choice.family}, {"config", choice.config}};
+  }
+
+  json start_timing() {
+    constexpr std::uint64_t apart_from_gates = 1'000'000;
+    stopwatch_ = make_stopwatch(target(), seed_ + apart_from_gates);
+    const Rotation rotation = stopwatch_->rotation();
+    const dispatch::Choice& choice = target().choice();
+    return {{"footprint_bytes", rotation.footprint_bytes},
+            {"sets", rotation.sets},
+            {"launches", rotation.launches},
+            {"family", choice.family},
+            {"config", choice.config}};
+  }
+
+  json measure() {
+    const Round round = stopwatch().measure();
+    return {{"cold_us", round.cold_us}, {"warm_us", round.warm_us}, {"eager_us", round.eager_us}};
+  }
+
+  const dispatch::Variant* variant_ = nullptr;
+  core::Problem problem_;
+  int ordinal_ = 0;
+  std::uint64_t seed_ = 1;
+  std::optional<gate::Target> target_;
+  std::unique_ptr<Stopwatch> stopwatch_;
+};
+
+json answer_or_error(Worker& worker, const json& request) {
+  try {
+    json answer = worker.answer(JsonReader{request, "request"});
+    answer["ok"] = true;
+    return answer;
+  } catch (const core::Error& error) {
+    return {{"ok", false}, {"error", error.what()}, {"status", core::name(error.status())}};
+  } catch (const std::exception& error) {
+    return {{"ok", false}, {"error", error.what()}, {"status", core::name(Status::internal)}};
+  }
+}
+
+}  // namespace
+
+int serve_worker() {
+  std::FILE* answers = fdopen(dup(STDOUT_FILENO), "w");
+  if (answers == nullptr || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+    fail(Status::io, "worker: standard output cannot be set aside");
+  Worker worker;
+  for (std::string line; std::getline(std::cin, line);) {
+    const json request = json::parse(line, nullptr, false);
+    if (request.is_object() && request.value("do", "") == "quit") break;
+    if (request.is_object() && request.contains("fault"))
+      misbehave(request["fault"].get<std::string>(), answers);
+    const std::string answer =
+        answer_or_error(worker, request).dump(-1, ' ', false, json::error_handler_t::replace);
+    std::fputs((answer + '\n').c_str(), answers);
+    std::fflush(answers);
+  }
+  return 0;
+}
+
+}  // namespace flashcore::bench
