@@ -1,0 +1,86 @@
+#include "cli/bench_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cli/table.h"
+
+namespace flashcore::cli {
+
+using gate::CaseRecord;
+using gate::Verdict;
+
+namespace {
+
+std::string microseconds(double us) {
+  return us < 100 ? fmt::format("{:.2f}", us) : fmt::format("{:.0f}", us);
+}
+
+/// Cold, warm, eager, TFLOP/s.
+std::array<std::string, 4> time_cells(const std::optional<gate::Timing>& timing,
+                                      const core::Problem& problem) {
+  if (!timing) return {"-", "-", "-", "-"};
+  const double spread = 50 * (timing->cold.p75 - timing->cold.p25) / timing->cold.median;
+  const double tflops = problem.flops() / timing->cold.median / 1e6;
+  return {fmt::format("{} ±{:.0f}%", microseconds(timing->cold.median), spread),
+          microseconds(timing->warm.median), microseconds(timing->eager.median),
+          fmt::format("{:.{}f}", tflops, tflops < 1 ? 3 : 1)};
+}
+
+std::string gate_summary(const CaseRecord& record) {
+  int passed = 0;
+  std::string others;
+  for (const std::string_view name : gate::gate_names) {
+    const auto found = record.gates.find(std::string{name});
+    if (found == record.gates.end()) continue;
+    if (found->second.verdict == Verdict::pass)
+      ++passed;
+    else
+      others += fmt::format(", {} {}", name, gate::name(found->second.verdict));
+  }
+  return fmt::format("{} pass{}", passed, others);
+}
+
+}  // namespace
+
+std::string bench_table(std::span<const CaseRecord> records) {
+  constexpr auto right = Align::right;
+  Table table({{"what"},
+               {"problem"},
+               {"on"},
+               {"cold us", right},
+               {"warm us", right},
+               {"eager us", right},
+               {"TFLOP/s", right},
+               {"ours/peer", right},
+               {"gates"}});
+  for (const CaseRecord& record : records) {
+    if (table.rows() > 0) table.add_rule();
+    const auto ours = time_cells(record.timing, record.problem);
+    table.add_row({record.variant, record.problem.to_string(), record.on_gpu() ? "gpu" : "cpu",
+                   ours[0], ours[1], ours[2], ours[3],
+                   record.best_peer ? fmt::format("{:.2f}", record.best_peer->ratio.median) : "-",
+                   gate_summary(record)});
+    for (const gate::PeerRecord& peer : record.peers) {
+      const auto theirs = time_cells(peer.timing, record.problem);
+      table.add_row({fmt::format("  {} {}", peer.name, peer.backend), "", "", theirs[0], theirs[1],
+                     theirs[2], theirs[3], "",
+                     peer.timing ? "" : "not measured: " + peer.not_measured});
+    }
+  }
+  return table.to_string();
+}
+
+std::string gate_complaints(std::span<const CaseRecord> records) {
+  std::string text;
+  for (const CaseRecord& record : records)
+    for (const auto& [name, result] : record.gates)
+      if (result.verdict == Verdict::fail || result.verdict == Verdict::inconclusive)
+        text += fmt::format("{}, {}: {} {}: {}\n", record.variant, record.problem.to_string(), name,
+                            gate::name(result.verdict), result.detail);
+  return text;
+}
+
+}  // namespace flashcore::cli
