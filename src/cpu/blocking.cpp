@@ -45,7 +45,8 @@ Blocking make_blocking(const Problem& p, SimdShape simd, int threads) {
   blocking.padded_dim = round_up(p.head_dim, simd.lanes);
   const bool widen = p.dtype != Dtype::float32;
   blocking.pack_k = widen || p.k_strides.seq != p.head_dim;
-  blocking.pack_v = widen || p.v_strides.seq != blocking.padded_dim;
+  // V is read in whole vectors, which must not reach past its last row.
+  blocking.pack_v = widen || p.v_strides.seq != p.head_dim || p.head_dim != blocking.padded_dim;
   // Fewer rows per item, down to one panel, until every thread finds several items.
   std::int64_t rows = std::max(most_rows / simd.panel_rows, std::int64_t{1}) * simd.panel_rows;
   split_rows(p, rows, blocking);

@@ -62,31 +62,50 @@ TEST(Bounds, WithoutLseNothingIsWrittenThere) {
   for (const float lse : call.lse) EXPECT_NE(lse, lse);
 }
 
+/// The same bits come out when every buffer ends at a page that may not be touched.
+void expect_in_bounds(const Problem& p, std::uint64_t seed, const SimdKernel& kernel,
+                      ThreadPool& pool) {
+  HostCall call = HostCall::random(p, seed);
+  const GuardedBuffer q(call.q.data(), call.q.bytes()), k(call.k.data(), call.k.bytes()),
+      v(call.v.data(), call.v.bytes()), o(call.o.data(), call.o.bytes());
+  const GuardedBuffer lse(call.lse.data(), call.lse.size() * sizeof(float));
+  const std::size_t bytes = workspace_bytes(p, kernel, pool.threads());
+  const std::vector<std::byte> zeros(bytes);
+  const GuardedBuffer workspace(zeros.data(), bytes);
+  const core::Arguments arguments{.q = q.data(),
+                                  .k = k.data(),
+                                  .v = v.data(),
+                                  .o = o.data(),
+                                  .lse = reinterpret_cast<float*>(lse.data()),
+                                  .scale = call.scale,
+                                  .workspace = workspace.data(),
+                                  .workspace_bytes = bytes};
+  forward(p, arguments, kernel, pool);
+  run(call, kernel, pool);
+  EXPECT_EQ(std::memcmp(o.data(), call.o.data(), call.o.bytes()), 0) << p.to_string();
+}
+
 TEST(Bounds, TensorsMayEndWhereMemoryEnds) {
   ThreadPool pool(2);
   for (const SimdKernel& kernel : available_kernels())
-    for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      const Problem p = gate::random_problem(
-          seed, {.max_batch = 1, .max_heads_kv = 2, .max_group = 2, .max_seq = 70});
-      HostCall call = HostCall::random(p, seed);
-      const GuardedBuffer q(call.q.data(), call.q.bytes()), k(call.k.data(), call.k.bytes()),
-          v(call.v.data(), call.v.bytes()), o(call.o.data(), call.o.bytes());
-      const GuardedBuffer lse(call.lse.data(), call.lse.size() * sizeof(float));
-      const std::size_t bytes = workspace_bytes(p, kernel, pool.threads());
-      const std::vector<std::byte> zeros(bytes);
-      const GuardedBuffer workspace(zeros.data(), bytes);
-      const core::Arguments arguments{.q = q.data(),
-                                      .k = k.data(),
-                                      .v = v.data(),
-                                      .o = o.data(),
-                                      .lse = reinterpret_cast<float*>(lse.data()),
-                                      .scale = call.scale,
-                                      .workspace = workspace.data(),
-                                      .workspace_bytes = bytes};
-      forward(p, arguments, kernel, pool);
-      run(call, kernel, pool);
-      EXPECT_EQ(std::memcmp(o.data(), call.o.data(), call.o.bytes()), 0) << p.to_string();
-    }
+    for (std::uint64_t seed = 0; seed < 60; ++seed)
+      expect_in_bounds(
+          gate::random_problem(seed,
+                               {.max_batch = 1, .max_heads_kv = 2, .max_group = 2, .max_seq = 70}),
+          seed, kernel, pool);
+}
+
+TEST(Bounds, RowsPaddedToWholeVectorsMayStillEndWhereMemoryEnds) {
+  ThreadPool pool(1);
+  for (const SimdKernel& kernel : available_kernels())
+    for (const Dtype dtype : core::all_dtypes)
+      for (std::int64_t head_dim = 1; head_dim <= 33; ++head_dim)
+        for (const std::int64_t multiple : {4, 8, 16}) {
+          Problem p = core::contiguous_problem(dtype, 1, 1, -1, 5, 11, head_dim);
+          const std::int64_t stride = (head_dim + multiple - 1) / multiple * multiple;
+          p.q_strides.seq = p.k_strides.seq = p.v_strides.seq = p.o_strides.seq = stride;
+          expect_in_bounds(p, 1, kernel, pool);
+        }
 }
 
 /// The message of the error that a workspace gives, or "".

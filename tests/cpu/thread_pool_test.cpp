@@ -1,6 +1,8 @@
 #include "cpu/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -77,6 +79,23 @@ TEST(ThreadPool, ThreadsOfThePoolDoJoin) {
     pool.run(2, 2, meet, &arrived);
     ASSERT_EQ(arrived, 2);
   }
+}
+
+TEST(ThreadPool, AChildThatForkedWithoutThePoolsThreadsStillGetsItsResults) {
+  ThreadPool pool(3);
+  expect_each_once(pool, 100, 3);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const Tally tally(100, 3);
+    pool.run(100, 3, count, &tally);
+    for (const auto& calls : tally.calls)
+      if (calls != 1) _exit(1);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(ThreadPool, WaitingThreadsSleep) {
