@@ -165,7 +165,7 @@ int run_bench(const BenchFlags& flags) {
     }
   progress.clear();
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
-  fmt::print(for_people, "{}{}", bench_table(records), gate_complaints(records));
+  fmt::print(for_people, "{}{}", bench_table(records), gate_notes(records));
   results.finish();
   return any_failed(records) ? exit_failed : exit_ok;
 }

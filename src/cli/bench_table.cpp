@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "cli/table.h"
 
@@ -29,17 +30,21 @@ std::array<std::string, 4> time_cells(const std::optional<gate::Timing>& timing,
           fmt::format("{:.{}f}", tflops, tflops < 1 ? 3 : 1)};
 }
 
+/// "5 pass, 1 skipped"; what failed or is inconclusive by name.
 std::string gate_summary(const CaseRecord& record) {
   int passed = 0;
+  int skipped = 0;
   std::string others;
   for (const std::string_view name : gate::gate_names) {
     const auto found = record.gates.find(std::string{name});
     if (found == record.gates.end()) continue;
-    if (found->second.verdict == Verdict::pass)
-      ++passed;
-    else
-      others += fmt::format(", {} {}", name, gate::name(found->second.verdict));
+    const Verdict verdict = found->second.verdict;
+    passed += verdict == Verdict::pass ? 1 : 0;
+    skipped += verdict == Verdict::skipped ? 1 : 0;
+    if (verdict == Verdict::fail || verdict == Verdict::inconclusive)
+      others += fmt::format(", {} {}", name, gate::name(verdict));
   }
+  if (skipped > 0) others += fmt::format(", {} skipped", skipped);
   return fmt::format("{} pass{}", passed, others);
 }
 
@@ -73,13 +78,20 @@ std::string bench_table(std::span<const CaseRecord> records) {
   return table.to_string();
 }
 
-std::string gate_complaints(std::span<const CaseRecord> records) {
+std::string gate_notes(std::span<const CaseRecord> records) {
   std::string text;
+  std::set<std::string> said;  // a reason to skip is the same for every Problem
   for (const CaseRecord& record : records)
-    for (const auto& [name, result] : record.gates)
-      if (result.verdict == Verdict::fail || result.verdict == Verdict::inconclusive)
-        text += fmt::format("{}, {}: {} {}: {}\n", record.variant, record.problem.to_string(), name,
-                            gate::name(result.verdict), result.detail);
+    for (const std::string_view name : gate::gate_names) {
+      const auto found = record.gates.find(std::string{name});
+      if (found == record.gates.end() || found->second.verdict == Verdict::pass) continue;
+      const auto& [verdict, detail, checks] = found->second;
+      const bool skipped = verdict == Verdict::skipped;
+      if (skipped && (record.timing || !said.insert(record.variant + detail).second)) continue;
+      const std::string what = skipped ? "" : fmt::format("{}, ", record.problem.to_string());
+      text +=
+          fmt::format("{}: {}{} {}: {}\n", record.variant, what, name, gate::name(verdict), detail);
+    }
   return text;
 }
 

@@ -8,10 +8,10 @@
 
 namespace flashcore::cli {
 
-/// Gates are named where they did not pass; "6 pass" where all did.
 std::string bench_table(std::span<const gate::CaseRecord> records);
 
-/// Every gate that failed or is inconclusive, with its reason, one a line.
-std::string gate_complaints(std::span<const gate::CaseRecord> records);
+/// Every gate that failed or is inconclusive, with its reason, one a line; and once a variant why
+/// gates of a case that could not run were skipped.
+std::string gate_notes(std::span<const gate::CaseRecord> records);
 
 }  // namespace flashcore::cli
