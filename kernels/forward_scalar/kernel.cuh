@@ -92,7 +92,7 @@ void accumulate_values(const float (&r_scores)[C.keys_per_step], const float* s_
 }
 
 template <Config C>
-__global__ void __launch_bounds__(threads(C)) forward(const __grid_constant__ Params params) {
+__global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__ Params params) {
   using T = typename Storage<C.element>::Type;
   constexpr Layout shared = layout(C);
   float* s_k = reinterpret_cast<float*>(device::shared_memory() + shared.s_k);
