@@ -135,7 +135,8 @@ TEST_F(BinaryStoreTest, PassesOverADamagedDefaultPackButNotOneThatIsAskedFor) {
 
 TEST_F(BinaryStoreTest, CompilesOnceForManyThreadsThatAskForTheSameKernel) {
   compiler_.during = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
-  BinaryStore kernels = store();
+  Cache nowhere{std::filesystem::path()};  // it would serve the others
+  BinaryStore kernels(compiler_.source(), nowhere, {});
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i)
