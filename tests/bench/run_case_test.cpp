@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Misbehaviour{"hang", "the worker gave no answer within 1 s"},
                     Misbehaviour{"garbage", "the worker answered with what is not a reply"},
                     Misbehaviour{"exit", "the worker exited with status 7"}),
-    [](const auto& info) { return info.param.kind; });
+    [](const auto& fault) { return fault.param.kind; });
 
 TEST(RunCase, ACrashWhileTimingFailsTheLatencyGateAndRecordsNoTime) {
   const CaseRecord record = run_cpu(options_with({"measure", "crash"}));

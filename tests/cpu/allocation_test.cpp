@@ -1,45 +1,9 @@
-// No allocation after the first call. This file replaces the global operator new of its executable.
+// No allocation after the first call.
 #include <gtest/gtest.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include "cpu/backend.h"
 #include "forward_helper.h"
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return counted(bytes, alignof(std::max_align_t));
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "support/allocations.h"
 
 namespace flashcore::cpu {
 namespace {
@@ -55,19 +19,19 @@ TEST(Backend, AllocatesNothingAfterTheFirstCallOfTheProcess) {
     arguments.workspace = workspace.data();
     arguments.workspace_bytes = bytes;
     if (dtype == core::all_dtypes.front()) attention_forward(call.problem, arguments);
-    const long before = allocations;
+    const long before = test::allocation_count();
     for (int i = 0; i < 5; ++i) {
       attention_forward(call.problem, arguments);
       EXPECT_EQ(workspace_bytes(call.problem), bytes);
     }
-    EXPECT_EQ(allocations - before, 0) << core::name(dtype);
+    EXPECT_EQ(test::allocation_count() - before, 0) << core::name(dtype);
   }
 }
 
 TEST(Backend, TheCounterOfAllocationsCounts) {
-  const long before = allocations;
+  const long before = test::allocation_count();
   const core::HostTensor tensor(core::Dtype::float32, 100);
-  EXPECT_GT(allocations - before, 0);
+  EXPECT_GT(test::allocation_count() - before, 0);
 }
 
 }  // namespace

@@ -1,34 +1,14 @@
 // The public API on a GPU: streams, graphs, nothing allocated, errors that leave the device usable.
 #include <flashcore/flashcore.hpp>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <optional>
 
 #include "core/host_tensor.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
 #include "gate/accuracy.h"
 #include "gpu_test.h"
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-}  // namespace
-
-// Counts every host allocation of this program.
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes)) return memory;
-  throw std::bad_alloc{};
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "support/allocations.h"
 
 namespace flashcore {
 namespace {
@@ -108,9 +88,9 @@ TEST_F(GpuApi, WarmCallsAllocateNothing) {
   const Attention attention = call.attention();
   attention_forward(attention, on(stream.handle()));
   stream.synchronize();
-  const long before = allocations;
+  const long before = test::allocation_count();
   for (int i = 0; i < 100; ++i) attention_forward(attention, on(stream.handle()));
-  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(test::allocation_count() - before, 0);
   EXPECT_TRUE(call.correct());
 }
 
