@@ -28,14 +28,14 @@ namespace {
 
 /// What the parent must be able to survive.
 void misbehave(const json& fault, std::FILE* answers) {
-  if (fault == "crash") {
+  if (fault == json("crash")) {
     signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV);
   }
-  if (fault == "hang")
+  if (fault == json("hang"))
     while (true) pause();
-  if (fault == "exit") _exit(7);
-  if (fault == "garbage") {
+  if (fault == json("exit")) _exit(7);
+  if (fault == json("garbage")) {
     std::fputs("Segmentation fault (core dumped)\n", answers);
     std::fflush(answers);
   }
@@ -140,9 +140,8 @@ int serve_worker() {
   Worker worker;
   for (std::string line; std::getline(std::cin, line);) {
     const json request = json::parse(line, nullptr, false);
-    if (request.is_object() && request.value("do", "") == "quit") break;
-    if (request.is_object() && request.contains("fault"))
-      misbehave(request["fault"].get<std::string>(), answers);
+    if (request.is_object() && request.contains("do") && request["do"] == json("quit")) break;
+    if (request.is_object() && request.contains("fault")) misbehave(request["fault"], answers);
     const std::string answer =
         answer_or_error(worker, request).dump(-1, ' ', false, json::error_handler_t::replace);
     std::fputs((answer + '\n').c_str(), answers);
