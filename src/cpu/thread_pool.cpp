@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -43,7 +44,7 @@ int usable_cpus() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : threads_(threads) {
+ThreadPool::ThreadPool(int threads) : threads_(threads), owner_(getpid()) {
   const SignalsBlocked blocked;
   workers_.reserve(static_cast<std::size_t>(threads - 1));
   try {
@@ -93,7 +94,8 @@ void ThreadPool::run(std::int64_t items, int at_most_threads, Work work, const v
           .items = items,
           .slots = static_cast<int>(std::min<std::int64_t>({threads_, at_most_threads, items}))};
   std::unique_lock has_pool(caller_, std::defer_lock);
-  if (job.slots <= 1 || !has_pool.try_lock()) {
+  // In a child of fork() the mutexes are copies that nobody may ever unlock: not even tried there.
+  if (job.slots <= 1 || getpid() != owner_ || !has_pool.try_lock()) {
     job.take_items(0);
     return;
   }

@@ -1,6 +1,8 @@
 // Threads that stay, for work that comes in independent items.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -11,8 +13,8 @@
 namespace flashcore::cpu {
 
 /// The caller of run() works on its own items at once, and the pool's threads join in as they wake:
-/// a job never waits for a thread that has not joined it. So a short job costs no more than its own
-/// work, and a process that forked, whose child has no pool threads, still gets its results.
+/// a job never waits for a thread that has not joined it, so a short job costs no more than its own
+/// work. A child of fork(), which has none of the threads, does its jobs alone.
 /// run() allocates nothing and may be called from several threads; while one call has the pool, the
 /// others do their work alone. Waiting threads sleep.
 class ThreadPool {
@@ -46,6 +48,7 @@ class ThreadPool {
   void serve();
 
   int threads_;
+  pid_t owner_;
   std::mutex caller_;  // held by the one call that has the pool
   std::mutex mutex_;
   std::condition_variable job_posted_;

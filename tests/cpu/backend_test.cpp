@@ -35,7 +35,8 @@ bool same_results(const HostCall& a, const HostCall& b) {
 
 TEST(Backend, AgreesWithTheOracleOnRandomProblems) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
-    HostCall call = HostCall::random(gate::random_problem(seed, {}), seed);
+    const gate::RandomLimits limits{.max_batch = 2, .max_heads_kv = 2, .max_group = 3};
+    HostCall call = HostCall::random(gate::random_problem(seed, limits), seed);
     run(call);
     expect_accurate(call, "seed " + std::to_string(seed));
   }
@@ -90,7 +91,8 @@ TEST(Backend, AKeyHeadMayBeBroadcastOverTheBatch) {
 
 TEST(Backend, TheBitsDoNotDependOnTheThreads) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const Problem p = gate::random_problem(seed, {.max_seq = 400, .max_head_dim = 80});
+    const Problem p =
+        gate::random_problem(seed, {.max_batch = 2, .max_seq = 400, .max_head_dim = 80});
     HostCall first = HostCall::random(p, seed);
     ThreadPool one(1);
     run(first, available_kernels().front(), one);
