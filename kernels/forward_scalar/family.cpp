@@ -178,7 +178,8 @@ class ForwardScalar final : public family::TypedFamily<Config> {
 
   /// q, output and scores stay in registers; the rest is addresses, bounds and the running softmax.
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
-    return {.registers = 2 * slice(config) + config.keys_per_step + other_registers};
+    return {.registers = 2 * slice(config) + config.keys_per_step + other_registers,
+            .dynamic_shared_bytes = layout(config).total};
   }
 
   [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(

@@ -6,12 +6,12 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "build_commit.h"
 #include "cpu/backend.h"
 #include "cuda/driver.h"
 #include "jit/compiler.h"
@@ -53,17 +53,11 @@ json cpu_model() {
   return nullptr;
 }
 
-/// Of the tree that this program lies in, which is where its build directory is.
+/// Of the tree that this program was built from.
 json commit() {
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  // Single quotes keep every character but themselves; a path with one is not asked about.
-  const std::string folder = program.parent_path().string();
-  if (error || folder.find('\'') != std::string::npos) return {{"id", nullptr}, {"dirty", nullptr}};
-  const auto id = first_line_of(fmt::format("git -C '{}' rev-parse HEAD", folder));
-  const auto changes =
-      first_line_of(fmt::format("git -C '{}/..' status --porcelain --untracked-files=no", folder));
-  return {{"id", or_null(id)}, {"dirty", changes ? json(!changes->empty()) : json(nullptr)}};
+  const std::string id = build_commit;
+  if (id.empty()) return {{"id", nullptr}, {"dirty", nullptr}};
+  return {{"id", id}, {"dirty", build_dirty}};
 }
 
 json gpu() {

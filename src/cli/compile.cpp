@@ -97,6 +97,11 @@ std::string skipped_text(const Skipped& skipped) {
                      skipped.reason);
 }
 
+/// A block's static and dynamic shared memory together.
+int shared_bytes(const CompileJob& job, const jit::ResourceReport& report) {
+  return report.shared_bytes + job.family->budget(job.config).dynamic_shared_bytes;
+}
+
 json to_json(const CompilePlan& plan, const std::vector<CompileOutcome>& outcomes) {
   json kernels = json::array();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -115,7 +120,7 @@ json to_json(const CompilePlan& plan, const std::vector<CompileOutcome>& outcome
       kernel["registers"] = report.registers;
       kernel["spill_bytes"] = report.spill_bytes;
       kernel["stack_bytes"] = report.stack_bytes;
-      kernel["smem_bytes"] = report.shared_bytes;
+      kernel["smem_bytes"] = shared_bytes(job, report);
       kernel["barriers"] = report.barriers;
     }
     kernels.push_back(std::move(kernel));
@@ -151,7 +156,7 @@ void print_table(const CompilePlan& plan, const std::vector<CompileOutcome>& out
           cells.end(),
           {fmt::format("{}/{}", report.registers, job.family->budget(job.config).registers),
            std::to_string(report.spill_bytes), std::to_string(report.stack_bytes),
-           std::to_string(report.shared_bytes)});
+           std::to_string(shared_bytes(job, report))});
     else
       cells.insert(cells.end(), {"failed", "-", "-", "-"});
     cells.push_back(fmt::format("{:.0f}", outcomes[i].milliseconds));

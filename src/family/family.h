@@ -18,9 +18,10 @@
 
 namespace flashcore::family {
 
-/// What the family allows the compiler, per thread. Spills and stack are always 0.
+/// What the family allows the compiler, and what it allots itself. Spills and stack are always 0.
 struct ResourceBudget {
-  int registers = 255;
+  int registers = 255;           // per thread
+  int dynamic_shared_bytes = 0;  // per block, of the kernel that takes most: no compiler reports it
 };
 
 /// A Problem and a Config turned into launches: everything but the call's pointers is worked out.

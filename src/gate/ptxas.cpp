@@ -26,6 +26,7 @@ PtxasRecord report_of(const family::Family& family, const family::ConfigFields& 
     largest.shared_bytes = std::max(largest.shared_bytes, report.shared_bytes);
     largest.barriers = std::max(largest.barriers, report.barriers);
   }
+  largest.shared_bytes += family.budget(config).dynamic_shared_bytes;
   return record;
 }
 

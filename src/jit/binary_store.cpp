@@ -8,11 +8,22 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "jit/compiler.h"
+#include "jit/nvrtc.h"
 #include "jit/nvrtc_search.h"
 
 namespace flashcore::jit {
 
 namespace fs = std::filesystem;
+
+KernelSource nvrtc_source() {
+  return {.compile = [](const KernelSpec& spec,
+                        core::Arch arch) { return flashcore::jit::compile(spec, arch); },
+          .source_hash = [](const KernelSpec& spec,
+                            core::Arch arch) { return flashcore::jit::source_hash(spec, arch); },
+          .compiler_identity = compiler_identity,
+          .compiler_version = compiler_version};
+}
 
 BinaryStore::BinaryStore(KernelSource source, Cache& cache, std::vector<fs::path> default_packs)
     : source_(std::move(source)), cache_(cache), default_packs_(std::move(default_packs)) {}

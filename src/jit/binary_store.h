@@ -25,6 +25,9 @@ struct KernelSource {
   std::function<std::pair<int, int>()> compiler_version;
 };
 
+/// The embedded sources and NVRTC: what every program uses.
+KernelSource nvrtc_source();
+
 /// Thread-safe. A kernel that several threads ask for is made once, while the others wait;
 /// different kernels are made in parallel.
 class BinaryStore {

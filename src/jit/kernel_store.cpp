@@ -21,13 +21,7 @@ Cache& process_cache() {
 }
 
 BinaryStore& process_store() {
-  static auto* store = new BinaryStore(
-      {.compile = [](const KernelSpec& spec, core::Arch arch) { return compile(spec, arch); },
-       .source_hash = [](const KernelSpec& spec,
-                         core::Arch arch) { return source_hash(spec, arch); },
-       .compiler_identity = compiler_identity,
-       .compiler_version = compiler_version},
-      process_cache(), default_pack_paths());
+  static auto* store = new BinaryStore(nvrtc_source(), process_cache(), default_pack_paths());
   return *store;
 }
 

@@ -1,0 +1,115 @@
+// What the runtime costs a caller: compiling a kernel, finding it in the cache, and a warm call.
+//
+// On a machine without a GPU (or a compiler) the benchmarks that need one say so and are skipped.
+#include <benchmark/benchmark.h>
+#include <flashcore/flashcore.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/host_tensor.h"
+#include "cuda/driver.h"
+#include "cuda/memory.h"
+#include "cuda/stream.h"
+#include "family/family.h"
+#include "jit/binary_store.h"
+#include "jit/compiler.h"
+
+namespace flashcore {
+namespace {
+
+constexpr core::Arch sm_90a{9, 0, true};
+
+/// The scalar kernel of the mission shape.
+jit::KernelSpec scalar_kernel() {
+  const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 512, 512, 64);
+  const auto* family = family::find_family("forward_scalar");
+  return family->kernels(family->default_config(problem, core::limits_of(sm_90a)))[0];
+}
+
+void CompileScalarKernel(benchmark::State& state) {
+  if (!jit::compiler_available()) {
+    state.SkipWithError(jit::compiler_unavailable_reason().c_str());
+    return;
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(jit::compile(scalar_kernel(), sm_90a));
+}
+BENCHMARK(CompileScalarKernel)->Unit(benchmark::kMillisecond)->Iterations(5);
+
+/// A process that has never seen the kernel, but whose cache has it.
+void FindScalarKernelInCache(benchmark::State& state) {
+  if (!jit::compiler_available()) {
+    state.SkipWithError(jit::compiler_unavailable_reason().c_str());
+    return;
+  }
+  std::string name = (std::filesystem::temp_directory_path() / "flashcore-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    state.SkipWithError("no temporary directory");
+    return;
+  }
+  jit::Cache cache(name);
+  const jit::KernelSpec spec = scalar_kernel();
+  jit::BinaryStore(jit::nvrtc_source(), cache, {}).find(spec, sm_90a);
+  for (auto _ : state) {
+    jit::BinaryStore store(jit::nvrtc_source(), cache, {});
+    if (store.find(spec, sm_90a).origin != jit::Origin::cache)
+      state.SkipWithError("the kernel did not come from the cache");
+  }
+  std::filesystem::remove_all(name);
+}
+BENCHMARK(FindScalarKernelInCache)->Unit(benchmark::kMillisecond);
+
+/// The mission shape in device memory.
+class DeviceCall {
+ public:
+  DeviceCall() : bytes_(8 * 512 * 64 * 2), memory_(4 * bytes_) {
+    cuda::fill(memory_.data(), 0, memory_.bytes());
+  }
+  [[nodiscard]] Attention attention() const {
+    const auto tensor = [&](std::size_t index) {
+      return bhsd(static_cast<std::byte*>(memory_.data()) + index * bytes_, Dtype::float16, 1, 8,
+                  512, 64);
+    };
+    return {.q = tensor(0), .k = tensor(1), .v = tensor(2), .o = tensor(3)};
+  }
+
+ private:
+  std::size_t bytes_;
+  cuda::Buffer memory_;
+};
+
+/// The time until a warm call has returned to its caller; the GPU's own time is not in it. The
+/// queue is kept short, because a full one makes a launch wait.
+void WarmCallReturns(benchmark::State& state) {
+  if (cuda::device_count() == 0) {
+    state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
+    return;
+  }
+  const cuda::DeviceGuard guard(0);
+  const cuda::Stream stream;
+  const DeviceCall call;
+  const Attention attention = call.attention();
+  const Execution execution{.device = FLASHCORE_DEVICE_CUDA, .stream = stream.handle()};
+  attention_forward(attention, execution);
+  stream.synchronize();
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    attention_forward(attention, execution);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    state.SetIterationTime(elapsed.count());
+    if (state.iterations() % 16 == 0) stream.synchronize();
+  }
+  stream.synchronize();
+}
+BENCHMARK(WarmCallReturns)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseManualTime()
+    ->Iterations(400)
+    ->Repetitions(5)
+    ->ReportAggregatesOnly();
+
+}  // namespace
+}  // namespace flashcore
+
+BENCHMARK_MAIN();
