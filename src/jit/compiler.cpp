@@ -26,6 +26,9 @@ std::vector<std::string> compile_options(core::Arch arch) {
           "--ptxas-options=-v"};
 }
 
+/// From this version on NVRTC has a cache of its own, whose hits come without ptxas's report.
+constexpr std::pair first_caching_compiler{12, 9};
+
 std::string program_text(const KernelSpec& spec) {
   return fmt::format("#include \"{}\"\n", spec.entry);
 }
@@ -57,7 +60,8 @@ class Program {
   Binary build() {
     check("nvrtcAddNameExpression",
           api_.nvrtcAddNameExpression(program_, spec_.name_expression.c_str()));
-    const std::vector<std::string> options = compile_options(arch_);
+    std::vector<std::string> options = compile_options(arch_);
+    if (compiler_version() >= first_caching_compiler) options.emplace_back("--no-cache");
     std::vector<const char*> pointers;
     for (const std::string& option : options) pointers.push_back(option.c_str());
     check("nvrtcCompileProgram",
