@@ -72,6 +72,7 @@ DeviceInfo query_device(int ordinal, api::Device device) {
   info.uuid = uuid_text(uuid);
   api::check(driver.cuDeviceTotalMem_v2(&info.memory_bytes, device), "cuDeviceTotalMem");
   info.limits = query_limits(device);
+  info.reaches_host_memory = attribute(device, api::pageable_memory_access) != 0;
   info.l2_bytes = static_cast<std::size_t>(attribute(device, api::l2_cache_bytes));
   info.clock_khz = attribute(device, api::clock_rate_khz);
   info.memory_clock_khz = attribute(device, api::memory_clock_rate_khz);

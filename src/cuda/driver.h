@@ -29,7 +29,8 @@ struct DeviceInfo {
   core::GpuLimits limits;
   std::size_t memory_bytes = 0;
   std::size_t l2_bytes = 0;
-  int clock_khz = 0;  // the highest SM clock
+  bool reaches_host_memory = false;  // kernels can use what malloc gave, as on Grace Hopper
+  int clock_khz = 0;                 // the highest SM clock
   int memory_clock_khz = 0;
   int memory_bus_bits = 0;
 };

@@ -11,6 +11,7 @@ namespace flashcore::cuda::api {
 
 using Result = int;  // CUresult
 inline constexpr Result success = 0;
+inline constexpr Result error_invalid_value = 1;
 inline constexpr Result error_out_of_memory = 2;
 inline constexpr Result error_no_device = 100;
 inline constexpr Result error_invalid_device = 101;
@@ -37,10 +38,12 @@ enum DeviceAttribute : int {
   compute_capability_minor = 76,
   max_shared_bytes_per_multiprocessor = 81,
   max_registers_per_multiprocessor = 82,
+  pageable_memory_access = 88,
   max_shared_bytes_per_block_optin = 97,
 };
 
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
+enum PointerAttribute : int { memory_type = 2 };
 enum LaunchAttributeId : int { cluster_dimension = 4 };
 enum CaptureMode : int { capture_thread_local = 1 };
 inline constexpr unsigned stream_non_blocking = 1;
@@ -92,6 +95,7 @@ struct Driver {
   Result (*cuMemcpyHtoD_v2)(Pointer, const void*, std::size_t bytes);
   Result (*cuMemcpyDtoH_v2)(void*, Pointer, std::size_t bytes);
   Result (*cuMemsetD8_v2)(Pointer, unsigned char value, std::size_t bytes);
+  Result (*cuPointerGetAttribute)(void* value, PointerAttribute, Pointer);
   Result (*cuStreamCreate)(Stream*, unsigned flags);
   Result (*cuStreamDestroy_v2)(Stream);
   Result (*cuStreamSynchronize)(Stream);

@@ -36,6 +36,15 @@ Buffer::~Buffer() {
   if (data_ != nullptr) api::driver().cuMemFree_v2(address(data_));
 }
 
+bool known_to_driver(const void* pointer) {
+  unsigned type = 0;
+  const auto result =
+      api::driver().cuPointerGetAttribute(&type, api::memory_type, address(pointer));
+  if (result == api::error_invalid_value) return false;
+  api::check(result, "cuPointerGetAttribute");
+  return true;
+}
+
 void copy_to_device(void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
   api::check(api::driver().cuMemcpyHtoD_v2(address(device), host, bytes), "cuMemcpyHtoD");

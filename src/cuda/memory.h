@@ -30,6 +30,11 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
+/// Whether the driver knows the address as memory that kernels can use: its own, another
+/// framework's, managed, or registered by the host. A kernel that is given any other address takes
+/// the whole context down.
+bool known_to_driver(const void* address);
+
 /// Synchronous copies and fills between host and device.
 void copy_to_device(void* device, const void* host, std::size_t bytes);
 void copy_to_host(void* host, const void* device, std::size_t bytes);

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "cpu/backend.h"
 #include "cuda/driver.h"
+#include "cuda/memory.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/selection.h"
 #include "family/family.h"
@@ -23,6 +24,7 @@ struct Plan::State {
   Choice choice;
   std::size_t workspace_bytes = 0;
   // On a GPU:
+  bool reaches_host_memory = false;
   std::unique_ptr<family::PreparedLaunch> prepared;
   std::vector<cuda::Kernel> kernels;
 };
@@ -45,6 +47,23 @@ Selection select_pinned(const Problem& problem, const core::GpuLimits& gpu, cons
   return selection;
 }
 
+/// A host address would not fail the call but the kernel, and with it the caller's whole context.
+void check_reachable(const Problem& problem, const core::Arguments& arguments) {
+  const auto check = [](const char* name, const void* data) {
+    if (!cuda::known_to_driver(data))
+      fail(Status::invalid_argument, "{}: {} is host memory, which the GPU does not reach", name,
+           data);
+  };
+  check("q", arguments.q);
+  if (problem.seq_kv > 0) {
+    check("k", arguments.k);
+    check("v", arguments.v);
+  }
+  check("o", arguments.o);
+  if (arguments.lse != nullptr) check("lse", arguments.lse);
+  if (arguments.workspace_bytes > 0) check("workspace", arguments.workspace);
+}
+
 }  // namespace
 
 Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
@@ -61,6 +80,7 @@ Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
   const core::GpuLimits& gpu = cuda::device_info(device.ordinal).limits;
   const Selection selection = select_pinned(problem, gpu, pinned);
   if (selection.family == nullptr) fail(Status::unsupported, "{}", selection.reason);
+  state_->reaches_host_memory = cuda::device_info(device.ordinal).reaches_host_memory;
   state_->prepared = selection.family->prepare(problem, selection.config, gpu);
   state_->workspace_bytes = state_->prepared->workspace_bytes();
   state_->choice = {device.backend, std::string{selection.family->name()},
@@ -93,6 +113,7 @@ void Plan::run(const core::Arguments& arguments, cuda::StreamHandle stream) cons
     return;
   }
   const cuda::DeviceGuard guard(state_->device.ordinal);
+  if (!state_->reaches_host_memory) check_reachable(state_->problem, arguments);
   state_->prepared->launch(state_->kernels, arguments, stream);
 }
 

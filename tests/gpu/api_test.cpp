@@ -122,6 +122,23 @@ TEST_F(GpuApi, Fp32IsRefusedWithTheReasonAndTheDeviceGoesOn) {
   EXPECT_TRUE(call.correct());
 }
 
+TEST_F(GpuApi, HostMemoryIsRefusedByNameAndTheDeviceGoesOn) {
+  if (cuda::device_info(0).reaches_host_memory) GTEST_SKIP() << "this GPU reaches host memory";
+  DeviceCall call(7);
+  std::vector<std::uint16_t> host(4 * 100 * 64);
+  Attention attention = call.attention();
+  attention.v.data = host.data();
+  try {
+    attention_forward(attention, on(nullptr));
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), FLASHCORE_INVALID_ARGUMENT);
+    EXPECT_EQ(std::string{error.what()}.substr(0, 2), "v:") << error.what();
+  }
+  attention_forward(call.attention(), on(nullptr));
+  EXPECT_TRUE(call.correct());
+}
+
 TEST_F(GpuApi, ADeviceThatIsNotThereIsNamed) {
   DeviceCall call(6);
   const auto reason =

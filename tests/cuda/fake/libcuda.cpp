@@ -151,6 +151,13 @@ FAKE api::Result cuMemsetD8_v2(api::Pointer to, unsigned char value, std::size_t
   std::memset(host(to), value, bytes);
   return note("cuMemsetD8");
 }
+/// Every address but null is device memory.
+FAKE api::Result cuPointerGetAttribute(void* value, api::PointerAttribute, api::Pointer pointer) {
+  const api::Result result = note("cuPointerGetAttribute");
+  if (result != api::success) return result;
+  *static_cast<unsigned*>(value) = 2;  // CU_MEMORYTYPE_DEVICE
+  return pointer == 0 ? api::error_invalid_value : api::success;
+}
 FAKE api::Result cuStreamCreate(api::Stream* stream, unsigned) {
   *stream = handle<api::Stream>(0x400);
   return note("cuStreamCreate");
