@@ -4,9 +4,11 @@
 #include <benchmark/benchmark.h>
 #include <flashcore/flashcore.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <vector>
 
 #include "core/host_tensor.h"
 #include "cuda/driver.h"
@@ -79,35 +81,59 @@ class DeviceCall {
   cuda::Buffer memory_;
 };
 
-/// The time until a warm call has returned to its caller; the GPU's own time is not in it. The
-/// queue is kept short, because a full one makes a launch wait.
-void WarmCallReturns(benchmark::State& state) {
+/// The time until a call has returned to its caller, over and over; the GPU's own time is not in
+/// it. The queue is kept short, because a full one makes a launch wait. Reports the median, which a
+/// scheduler's interruptions do not move.
+template <typename Call>
+void time_returns(benchmark::State& state, const Call& call) {
   if (cuda::device_count() == 0) {
     state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
     return;
   }
   const cuda::DeviceGuard guard(0);
   const cuda::Stream stream;
-  const DeviceCall call;
-  const Attention attention = call.attention();
+  const DeviceCall tensors;
+  const Attention attention = tensors.attention();
   const Execution execution{.device = FLASHCORE_DEVICE_CUDA, .stream = stream.handle()};
   attention_forward(attention, execution);
   stream.synchronize();
+  std::vector<double> seconds;
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
-    attention_forward(attention, execution);
+    call(attention, execution);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     state.SetIterationTime(elapsed.count());
-    if (state.iterations() % 16 == 0) stream.synchronize();
+    seconds.push_back(elapsed.count());
+    if (seconds.size() % 16 == 0) stream.synchronize();
   }
   stream.synchronize();
+  std::sort(seconds.begin(), seconds.end());
+  state.counters["median_us"] = 1e6 * seconds[seconds.size() / 2];
 }
-BENCHMARK(WarmCallReturns)
-    ->Unit(benchmark::kMicrosecond)
-    ->UseManualTime()
-    ->Iterations(400)
-    ->Repetitions(5)
-    ->ReportAggregatesOnly();
+
+void WarmCallReturns(benchmark::State& state) {
+  time_returns(state, [](const Attention& attention, const Execution& execution) {
+    attention_forward(attention, execution);
+  });
+}
+BENCHMARK(WarmCallReturns)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
+/// The part of it that checks the arguments and finds the plan.
+void PlanIsFound(benchmark::State& state) {
+  time_returns(state, [](const Attention& attention, const Execution& execution) {
+    benchmark::DoNotOptimize(workspace_size(attention, execution));
+  });
+}
+BENCHMARK(PlanIsFound)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
+/// The part of it that asks the driver about the four tensors' addresses.
+void AddressesAreChecked(benchmark::State& state) {
+  time_returns(state, [](const Attention& attention, const Execution&) {
+    for (const Tensor& tensor : {attention.q, attention.k, attention.v, attention.o})
+      benchmark::DoNotOptimize(cuda::known_to_driver(tensor.data));
+  });
+}
+BENCHMARK(AddressesAreChecked)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
 
 }  // namespace
 }  // namespace flashcore

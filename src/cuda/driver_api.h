@@ -11,7 +11,6 @@ namespace flashcore::cuda::api {
 
 using Result = int;  // CUresult
 inline constexpr Result success = 0;
-inline constexpr Result error_invalid_value = 1;
 inline constexpr Result error_out_of_memory = 2;
 inline constexpr Result error_no_device = 100;
 inline constexpr Result error_invalid_device = 101;
@@ -95,7 +94,7 @@ struct Driver {
   Result (*cuMemcpyHtoD_v2)(Pointer, const void*, std::size_t bytes);
   Result (*cuMemcpyDtoH_v2)(void*, Pointer, std::size_t bytes);
   Result (*cuMemsetD8_v2)(Pointer, unsigned char value, std::size_t bytes);
-  Result (*cuPointerGetAttribute)(void* value, PointerAttribute, Pointer);
+  Result (*cuPointerGetAttributes)(unsigned count, PointerAttribute*, void** values, Pointer);
   Result (*cuStreamCreate)(Stream*, unsigned flags);
   Result (*cuStreamDestroy_v2)(Stream);
   Result (*cuStreamSynchronize)(Stream);

@@ -68,7 +68,7 @@ void bind_streams(Symbols& symbols, api::Driver& driver) {
   symbols.bind(driver.cuEventDestroy_v2, "cuEventDestroy_v2");
   symbols.bind(driver.cuEventRecord, "cuEventRecord");
   symbols.bind(driver.cuEventSynchronize, "cuEventSynchronize");
-  symbols.bind(driver.cuPointerGetAttribute, "cuPointerGetAttribute");
+  symbols.bind(driver.cuPointerGetAttributes, "cuPointerGetAttributes");
   symbols.bind(driver.cuEventElapsedTime, "cuEventElapsedTime");
 }
 

@@ -58,6 +58,13 @@ TEST(LoadDriver, NamesAFileThatIsNotThereOrIsNoDriver) {
   EXPECT_THAT(load_driver("libm.so.6").reason, HasSubstr("libm.so.6 has no cuInit"));
 }
 
+TEST_F(Runtime, KnowsDeviceMemoryFromAddressesTheDriverNeverSaw) {
+  const DeviceGuard guard(0);
+  const Buffer buffer(64);
+  EXPECT_TRUE(known_to_driver(buffer.data()));
+  EXPECT_FALSE(known_to_driver(nullptr));
+}
+
 TEST_F(Runtime, SaysWhyADriverThatIsThereCannotBeUsed) {
   fail_with("cuInit", api::error_no_device);
   const LoadedDriver loaded = load_driver(FLASHCORE_FAKE_LIBCUDA);

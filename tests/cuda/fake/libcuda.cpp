@@ -152,11 +152,10 @@ FAKE api::Result cuMemsetD8_v2(api::Pointer to, unsigned char value, std::size_t
   return note("cuMemsetD8");
 }
 /// Every address but null is device memory.
-FAKE api::Result cuPointerGetAttribute(void* value, api::PointerAttribute, api::Pointer pointer) {
-  const api::Result result = note("cuPointerGetAttribute");
-  if (result != api::success) return result;
-  *static_cast<unsigned*>(value) = 2;  // CU_MEMORYTYPE_DEVICE
-  return pointer == 0 ? api::error_invalid_value : api::success;
+FAKE api::Result cuPointerGetAttributes(unsigned, api::PointerAttribute*, void** values,
+                                        api::Pointer pointer) {
+  *static_cast<unsigned*>(values[0]) = pointer == 0 ? 0 : 2;  // CU_MEMORYTYPE_DEVICE
+  return note("cuPointerGetAttributes");
 }
 FAKE api::Result cuStreamCreate(api::Stream* stream, unsigned) {
   *stream = handle<api::Stream>(0x400);
