@@ -94,7 +94,7 @@ void time_returns(benchmark::State& state, const Call& call) {
   const cuda::Stream stream;
   const DeviceCall tensors;
   const Attention attention = tensors.attention();
-  const Execution execution{.device = FLASHCORE_DEVICE_CUDA, .stream = stream.handle()};
+  const Execution execution{.device = Device::cuda, .stream = stream.handle()};
   attention_forward(attention, execution);
   stream.synchronize();
   std::vector<double> seconds;

@@ -56,7 +56,7 @@ typedef enum flashcore_device_kind {
  * contiguous. Strides are in elements. BSHD and BHSD differ only in their strides. */
 typedef struct flashcore_tensor {
   void* data;
-  flashcore_dtype dtype;
+  int32_t dtype; /* a flashcore_dtype */
   int64_t batch, heads, seq, head_dim;
   int64_t stride_batch, stride_head, stride_seq;
 } flashcore_tensor;
@@ -72,7 +72,7 @@ typedef struct flashcore_lse {
  * only where `use_window` is not 0. The diagonal lies at the bottom right, unless `kind` is
  * FLASHCORE_MASK_CAUSAL_TOP_LEFT. A causal mask and a window hold together. */
 typedef struct flashcore_mask {
-  flashcore_mask_kind kind;
+  int32_t kind; /* a flashcore_mask_kind */
   int32_t use_window;
   int64_t window_left, window_right;
 } flashcore_mask;
@@ -96,7 +96,7 @@ typedef struct flashcore_attention {
  * overlap need workspaces of their own. */
 typedef struct flashcore_execution {
   uint32_t struct_size; /* sizeof(flashcore_execution) */
-  flashcore_device_kind device;
+  int32_t device;       /* a flashcore_device_kind */
   int32_t device_index;
   void* stream;
   void* workspace;

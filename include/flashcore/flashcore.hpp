@@ -24,45 +24,39 @@ class Error : public std::runtime_error {
   flashcore_status status_;
 };
 
-enum class Dtype {
+enum class Dtype : int32_t {
   float16 = FLASHCORE_FLOAT16,
   bfloat16 = FLASHCORE_BFLOAT16,
   float32 = FLASHCORE_FLOAT32
 };
+
+enum class MaskKind : int32_t {
+  none = FLASHCORE_MASK_NONE,
+  causal_top_left = FLASHCORE_MASK_CAUSAL_TOP_LEFT,
+  causal_bottom_right = FLASHCORE_MASK_CAUSAL_BOTTOM_RIGHT
+};
+
+enum class Device : int32_t { cpu = FLASHCORE_DEVICE_CPU, cuda = FLASHCORE_DEVICE_CUDA };
 
 using Tensor = flashcore_tensor;
 
 /// A contiguous [batch, heads, seq, head_dim] tensor.
 inline Tensor bhsd(void* data, Dtype dtype, int64_t batch, int64_t heads, int64_t seq,
                    int64_t head_dim) {
-  return {data,
-          static_cast<flashcore_dtype>(dtype),
-          batch,
-          heads,
-          seq,
-          head_dim,
-          heads * seq * head_dim,
-          seq * head_dim,
-          head_dim};
+  return {data,     static_cast<int32_t>(dtype), batch,          heads,   seq,
+          head_dim, heads * seq * head_dim,      seq * head_dim, head_dim};
 }
 
 /// A contiguous [batch, seq, heads, head_dim] tensor; the arguments keep the order of bhsd.
 inline Tensor bshd(void* data, Dtype dtype, int64_t batch, int64_t heads, int64_t seq,
                    int64_t head_dim) {
-  return {data,
-          static_cast<flashcore_dtype>(dtype),
-          batch,
-          heads,
-          seq,
-          head_dim,
-          seq * heads * head_dim,
-          head_dim,
-          heads * head_dim};
+  return {data,     static_cast<int32_t>(dtype), batch,    heads,           seq,
+          head_dim, seq * heads * head_dim,      head_dim, heads * head_dim};
 }
 
 /// Which keys a query sees. Windows count inclusively from the diagonal; -1 is unlimited.
 struct Mask {
-  flashcore_mask_kind kind = FLASHCORE_MASK_NONE;
+  MaskKind kind = MaskKind::none;
   int64_t window_left = -1;
   int64_t window_right = -1;
 };
@@ -77,7 +71,7 @@ struct Attention {
 
 /// Where a call runs: the CPU unless said otherwise.
 struct Execution {
-  flashcore_device_kind device = FLASHCORE_DEVICE_CPU;
+  Device device = Device::cpu;
   int32_t device_index = 0;
   void* stream = nullptr;
   std::span<std::byte> workspace{};
@@ -114,7 +108,7 @@ inline flashcore_attention to_c(const Attention& a) {
   c.struct_size = sizeof c;
   c.use_scale = a.scale.has_value() ? 1 : 0;
   c.scale = a.scale.value_or(0.0F);
-  c.mask = {a.mask.kind, 1, a.mask.window_left, a.mask.window_right};
+  c.mask = {static_cast<int32_t>(a.mask.kind), 1, a.mask.window_left, a.mask.window_right};
   c.q = a.q;
   c.k = a.k;
   c.v = a.v;
@@ -124,8 +118,12 @@ inline flashcore_attention to_c(const Attention& a) {
 }
 
 inline flashcore_execution to_c(const Execution& e) {
-  return {sizeof(flashcore_execution), e.device,          e.device_index, e.stream,
-          e.workspace.data(),          e.workspace.size()};
+  return {sizeof(flashcore_execution),
+          static_cast<int32_t>(e.device),
+          e.device_index,
+          e.stream,
+          e.workspace.data(),
+          e.workspace.size()};
 }
 
 }  // namespace detail

@@ -28,8 +28,7 @@ void check_struct_size(const char* name, std::uint32_t given, std::size_t expect
 
 core::Dtype check_dtype(const Named& t) {
   if (t.tensor.dtype < FLASHCORE_FLOAT16 || t.tensor.dtype > FLASHCORE_FLOAT32)
-    fail(invalid, "{}: dtype {} is not a flashcore_dtype", t.name,
-         static_cast<int>(t.tensor.dtype));
+    fail(invalid, "{}: dtype {} is not a flashcore_dtype", t.name, t.tensor.dtype);
   return static_cast<core::Dtype>(t.tensor.dtype);
 }
 
@@ -134,7 +133,7 @@ void check_shapes(const Named& q, const Named& k, const Named& v, const Named& o
 
 core::Mask check_mask(const flashcore_mask& mask) {
   if (mask.kind < FLASHCORE_MASK_NONE || mask.kind > FLASHCORE_MASK_CAUSAL_BOTTOM_RIGHT)
-    fail(invalid, "mask: kind {} is not a flashcore_mask_kind", static_cast<int>(mask.kind));
+    fail(invalid, "mask: kind {} is not a flashcore_mask_kind", mask.kind);
   core::Mask checked{.kind = static_cast<core::MaskKind>(mask.kind)};
   if (mask.use_window == 0) return checked;
   for (const auto& [side, value] :
@@ -188,7 +187,7 @@ dispatch::Device check_device(const flashcore_execution& execution) {
     case FLASHCORE_DEVICE_CPU: return {dispatch::Backend::cpu, 0};
     case FLASHCORE_DEVICE_CUDA: return {dispatch::Backend::cuda, execution.device_index};
   }
-  fail(invalid, "device: {} is not a flashcore_device_kind", static_cast<int>(execution.device));
+  fail(invalid, "device: {} is not a flashcore_device_kind", execution.device);
 }
 
 }  // namespace

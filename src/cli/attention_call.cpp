@@ -14,7 +14,7 @@ namespace {
 using core::Status;
 
 constexpr Execution on_cpu{};
-constexpr Execution on_gpu{.device = FLASHCORE_DEVICE_CUDA};
+constexpr Execution on_gpu{.device = Device::cuda};
 
 Tensor describe(const char* name, const io::Array& array, Layout layout) {
   const io::Shape& shape = array.shape;

@@ -66,7 +66,7 @@ bool parse_number(std::string_view text, Number& value) {
 
 Mask parse_mask(const RunOptions& o) {
   Mask mask;
-  mask.kind = static_cast<flashcore_mask_kind>(*core::mask_kind_from_name(o.mask));
+  mask.kind = static_cast<MaskKind>(*core::mask_kind_from_name(o.mask));
   if (o.window.empty()) return mask;
   const std::string_view text = o.window;
   const std::size_t comma = text.find(',');

@@ -15,10 +15,7 @@ namespace {
 
 Tensor tensor_of(core::HostTensor& t, const core::Strides& s, int64_t batch, int64_t heads,
                  int64_t seq, int64_t head_dim) {
-  return {t.data(), static_cast<flashcore_dtype>(t.dtype()),
-          batch,    heads,
-          seq,      head_dim,
-          s.batch,  s.head,
+  return {t.data(), static_cast<int32_t>(t.dtype()), batch, heads, seq, head_dim, s.batch, s.head,
           s.seq};
 }
 
@@ -29,7 +26,7 @@ Attention attention_of(core::HostCall& call) {
   a.k = tensor_of(call.k, p.k_strides, p.batch, p.heads_kv, p.seq_kv, p.head_dim);
   a.v = tensor_of(call.v, p.v_strides, p.batch, p.heads_kv, p.seq_kv, p.head_dim);
   a.o = tensor_of(call.o, p.o_strides, p.batch, p.heads_q, p.seq_q, p.head_dim);
-  a.mask = {static_cast<flashcore_mask_kind>(p.mask.kind), p.mask.window_left, p.mask.window_right};
+  a.mask = {static_cast<MaskKind>(p.mask.kind), p.mask.window_left, p.mask.window_right};
   a.lse = {call.lse.data(), p.lse_strides.batch, p.lse_strides.head, p.lse_strides.seq};
   return a;
 }

@@ -63,7 +63,7 @@ class GpuApi : public test::GpuTest {
 };
 
 Execution on(cuda::StreamHandle stream) {
-  return {.device = FLASHCORE_DEVICE_CUDA, .stream = stream};
+  return {.device = Device::cuda, .stream = stream};
 }
 
 TEST_F(GpuApi, ACallOnAStreamIsCorrectAndSaysWhoServedIt) {
@@ -142,7 +142,7 @@ TEST_F(GpuApi, HostMemoryIsRefusedByNameAndTheDeviceGoesOn) {
 TEST_F(GpuApi, ADeviceThatIsNotThereIsNamed) {
   DeviceCall call(6);
   const auto reason =
-      why_unsupported(call.attention(), {.device = FLASHCORE_DEVICE_CUDA, .device_index = 99});
+      why_unsupported(call.attention(), {.device = Device::cuda, .device_index = 99});
   ASSERT_TRUE(reason.has_value());
   EXPECT_NE(reason->find("99"), std::string::npos) << *reason;
 }
