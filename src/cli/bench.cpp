@@ -40,7 +40,7 @@ struct BenchFlags {
   std::string fault;
 };
 
-constexpr const char* footer = R"(
+constexpr const char* bench_footer = R"(
 Every variant runs in a process of its own through six gates (ptxas, correctness, determinism,
 stability, safety, latency) and is timed: cold (buffers that no cache holds), warm (the same buffers)
 and eager (from the host's call to completion), each the median over rounds in which the peers take
@@ -127,11 +127,11 @@ CaseRecord run_one(const dispatch::Variant& variant, const Problem& problem,
   provenance["seed"] = options.seed;
   provenance["rounds"] = options.rounds;
   provenance["trials"] = options.trials;
-  const bool on_gpu = variant.backend != dispatch::Backend::cpu;
-  const json before = on_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
+  const bool needs_gpu = variant.backend != dispatch::Backend::cpu;
+  const json before = needs_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
   CaseRecord record = bench::run_case(variant, problem, options, peer);
   provenance["gpu_before"] = before;
-  provenance["gpu_after"] = on_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
+  provenance["gpu_after"] = needs_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
   json entry = gate::case_to_json(record);
   entry["provenance"] = std::move(provenance);
   results.add(std::move(entry));
@@ -211,7 +211,7 @@ void add_flags(CLI::App& command, BenchFlags& flags) {
 void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("bench", "Time variants and peers, and run the gates");
   const auto flags = std::make_shared<BenchFlags>();
-  command->footer(footer);
+  command->footer(bench_footer);
   add_flags(*command, *flags);
   command->callback([flags, &exit_code] { exit_code = run_bench(*flags); });
 }

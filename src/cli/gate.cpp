@@ -21,7 +21,7 @@ struct GateFlags {
   bool json = false;
 };
 
-constexpr const char* footer = R"(
+constexpr const char* gate_footer = R"(
 Every verdict is worked out again from what was measured: a gate that is absent, or recorded as
 passed while its numbers say otherwise, fails. Skipped and inconclusive gates are counted but do not
 fail, unless --require names them. Exit status: 0 none failed, 1 one did, 2 a file is not a result.
@@ -110,7 +110,7 @@ int run_gate(const GateFlags& flags) {
 void add_gate(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("gate", "Judge result files by the gates' rules");
   const auto flags = std::make_shared<GateFlags>();
-  command->footer(footer);
+  command->footer(gate_footer);
   command->add_option("FILE", flags->files, "Result files of `flashcore bench --json`")->required();
   command
       ->add_option("--require", flags->required,

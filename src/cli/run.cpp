@@ -211,7 +211,7 @@ int run(const RunOptions& o) {
   return good ? exit_ok : exit_failed;
 }
 
-constexpr const char* help_footer = R"(
+constexpr const char* run_footer = R"(
 Tensors are fp16, bf16 or fp32 (fp32 on the CPU only), all of one dtype:
   rank 4  [batch, heads, seq, head_dim], or [batch, seq, heads, head_dim] with --layout bshd
   rank 3  the same without the batch, which is then 1
@@ -266,7 +266,7 @@ void add_run(CLI::App& app, int& exit_code) {
       "--verify", o->verify,
       "Compare with the float64 oracle; exit 1 and write nothing when out of contract");
   command->add_flag("--json", o->json, "Print the answer as JSON");
-  command->footer(help_footer);
+  command->footer(run_footer);
   command->callback([o, &exit_code] {
     try {
       exit_code = run(*o);

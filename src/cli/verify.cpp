@@ -36,7 +36,7 @@ struct VerifyFlags {
 constexpr int default_random = 10;
 constexpr double oracle_budget = 0x1p28;  // multiply-adds per call; beyond it, rows are sampled
 
-constexpr const char* footer = R"(
+constexpr const char* verify_footer = R"(
 Runs the call on N(0,1) inputs and holds every element of the output and of the log-sum-exp to the
 float64 oracle; guard zones around the buffers and the inputs must be untouched. Without --shape and
 --random: the mission shape and ten random Problems.
@@ -204,7 +204,7 @@ int run_verify(const VerifyFlags& flags) {
 void add_verify(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("verify", "Check variants against the float64 oracle");
   const auto flags = std::make_shared<VerifyFlags>();
-  command->footer(footer);
+  command->footer(verify_footer);
   add_problem_flags(*command, flags->problem);
   command->add_option("--random", flags->random, "Check this many random Problems")
       ->check(CLI::Range(0, 1000000));

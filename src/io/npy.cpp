@@ -19,7 +19,7 @@ using core::Status;
 
 constexpr std::string_view magic{"\x93NUMPY", 6};
 /// Far above what any array of numbers needs; it bounds what a hostile file makes us read.
-constexpr std::int64_t longest_header = 1 << 16;
+constexpr std::int64_t longest_npy_header = 1 << 16;
 
 /// The dtype that a descr names, or an error that says what to do about the others.
 Dtype dtype_of(std::string_view path, std::string_view descr) {
@@ -81,9 +81,9 @@ Preamble read_preamble(const InputFile& file) {
 }
 
 NpyHeader read_header(const InputFile& file, const Preamble& preamble) {
-  if (preamble.header_bytes > longest_header)
+  if (preamble.header_bytes > longest_npy_header)
     core::fail(Status::invalid_argument, "{}: the .npy header claims {} bytes; at most {} are read",
-               file.path(), preamble.header_bytes, longest_header);
+               file.path(), preamble.header_bytes, longest_npy_header);
   const std::int64_t remaining = file.size() - preamble.header_offset;
   if (preamble.header_bytes > remaining)
     core::fail(Status::invalid_argument, "{}: the .npy header claims {} bytes, the file has {}",

@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr std::int64_t length_bytes = 8;  // of the header's length, little-endian
 constexpr int deepest_header = 8;
-constexpr std::int64_t longest_header = 100'000'000;  // the format's own limit
+constexpr std::int64_t longest_safetensors_header = 100'000'000;  // the format's own limit
 
 std::optional<Dtype> dtype_from_format(std::string_view name) {
   if (name == "F16") return Dtype::float16;
@@ -113,9 +113,9 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
         "{}: not a safetensors file, or a truncated one: its header claims {} bytes, the file"
         " has {}",
         path, header_bytes, available);
-  if (header_bytes > longest_header)
+  if (header_bytes > longest_safetensors_header)
     core::fail(Status::invalid_argument, "{}: the header claims {} bytes; the format allows {}",
-               path, header_bytes, longest_header);
+               path, header_bytes, longest_safetensors_header);
   std::string text(header_bytes, '\0');
   file_.read(length_bytes, text.data(), text.size());
   data_offset_ = length_bytes + static_cast<std::int64_t>(header_bytes);

@@ -16,7 +16,7 @@ using core::Mask;
 using core::MaskKind;
 using core::Problem;
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double infinity_f64 = std::numeric_limits<double>::infinity();
 
 void set(HostTensor& tensor, std::initializer_list<double> values) {
   ASSERT_EQ(tensor.elements(), static_cast<std::int64_t>(values.size()));
@@ -94,7 +94,7 @@ TEST(Oracle, FullyMaskedRowsAreZeroWithLseMinusInfinity) {
   const OracleResult result = who_is_seen(5, {.kind = MaskKind::causal_bottom_right});
   for (const std::size_t row : {0U, 1U}) {
     EXPECT_EQ(result.o[row], 0.0);
-    EXPECT_EQ(result.lse[row], -infinity);
+    EXPECT_EQ(result.lse[row], -infinity_f64);
   }
   EXPECT_DOUBLE_EQ(result.o[2], 1.0);
 }
@@ -103,7 +103,7 @@ TEST(Oracle, WithoutKeysEveryRowIsMasked) {
   HostCall call = call_of(2, 0);
   const OracleResult result = oracle(call.problem, call.arguments());
   EXPECT_EQ(result.o, (std::vector<double>{0, 0}));
-  EXPECT_EQ(result.lse, (std::vector<double>{-infinity, -infinity}));
+  EXPECT_EQ(result.lse, (std::vector<double>{-infinity_f64, -infinity_f64}));
 }
 
 TEST(Oracle, QueryHeadsOfAGroupShareTheirKeyHead) {
@@ -134,7 +134,7 @@ TEST(Oracle, ReadsBothLayoutsAlike) {
 TEST(Oracle, VisibleScoresThatAreAllMinusInfinityGiveNaN) {
   HostCall call = call_of(1, 2);
   set(call.q, {1});
-  set(call.k, {-infinity, -infinity});
+  set(call.k, {-infinity_f64, -infinity_f64});
   const OracleResult result = oracle(call.problem, call.arguments());
   EXPECT_TRUE(std::isnan(result.o[0]));
   EXPECT_TRUE(std::isnan(result.lse[0]));

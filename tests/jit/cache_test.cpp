@@ -20,14 +20,14 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-const KernelSpec spec{"demo/kernel.cuh", "demo<1>"};
-constexpr core::Arch arch{8, 0};
-constexpr std::uint64_t hash = 7, key = 11;
+const KernelSpec cached_spec{"demo/kernel.cuh", "demo<1>"};
+constexpr core::Arch cached_arch{8, 0};
+constexpr std::uint64_t cached_hash = 7, cached_key = 11;
 
 PackEntry entry(std::size_t cubin_bytes = 64) {
-  return {.source_hash = hash,
-          .spec = spec,
-          .arch = arch,
+  return {.source_hash = cached_hash,
+          .spec = cached_spec,
+          .arch = cached_arch,
           .nvrtc_version = {13, 0},
           .binary = {.cubin = std::vector<std::uint8_t>(cubin_bytes, 0x5a),
                      .symbol = "_Zdemo",
@@ -37,7 +37,7 @@ PackEntry entry(std::size_t cubin_bytes = 64) {
 class CacheTest : public ::testing::Test {
  protected:
   [[nodiscard]] bool found(Cache& cache) const {
-    const auto entry = cache.find(key, hash, spec, arch);
+    const auto entry = cache.find(cached_key, cached_hash, cached_spec, cached_arch);
     return entry && entry->binary.symbol == "_Zdemo" && entry->binary.cubin.size() == 64;
   }
 
@@ -50,7 +50,7 @@ TEST_F(CacheTest, KeepsAnEntryInADirectoryOfTheUsersOwn) {
   EXPECT_EQ(cache_.problem(), "");
   EXPECT_FALSE(found(cache_));
   EXPECT_FALSE(fs::exists(directory_));  // looking makes nothing
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   EXPECT_TRUE(found(cache_));
   EXPECT_EQ(cache_.problem(), "");
   struct stat status {};
@@ -59,34 +59,34 @@ TEST_F(CacheTest, KeepsAnEntryInADirectoryOfTheUsersOwn) {
 }
 
 TEST_F(CacheTest, ServesAnEntryOnlyForTheKernelItHolds) {
-  cache_.keep(key, entry());
-  EXPECT_FALSE(cache_.find(key, hash + 1, spec, arch));
-  EXPECT_FALSE(cache_.find(key, hash, {spec.entry, "demo<2>"}, arch));
-  EXPECT_FALSE(cache_.find(key, hash, spec, {9, 0}));
-  EXPECT_FALSE(cache_.find(key + 1, hash, spec, arch));
+  cache_.keep(cached_key, entry());
+  EXPECT_FALSE(cache_.find(cached_key, cached_hash + 1, cached_spec, cached_arch));
+  EXPECT_FALSE(cache_.find(cached_key, cached_hash, {cached_spec.entry, "demo<2>"}, cached_arch));
+  EXPECT_FALSE(cache_.find(cached_key, cached_hash, cached_spec, {9, 0}));
+  EXPECT_FALSE(cache_.find(cached_key + 1, cached_hash, cached_spec, cached_arch));
 }
 
 TEST_F(CacheTest, TakesADamagedEntryForNoneAndReplacesIt) {
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   const fs::path file = fs::directory_iterator(directory_)->path();
   const std::string whole = test::read_text(file);
   for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() - 1), whole + "x",
                                      std::string(whole.size(), 0)}) {
     test::write_text(file, damaged);
     EXPECT_FALSE(found(cache_));
-    cache_.keep(key, entry());
+    cache_.keep(cached_key, entry());
     EXPECT_TRUE(found(cache_));
   }
 }
 
 TEST_F(CacheTest, RefusesADirectoryThatOthersCanWrite) {
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   for (const mode_t mode : {0770, 0702, 0777, 01777}) {
     ASSERT_EQ(chmod(directory_.c_str(), mode), 0);
     EXPECT_FALSE(found(cache_)) << mode;
     EXPECT_THAT(cache_.problem(), HasSubstr("others can write to it"));
   }
-  cache_.keep(key + 1, entry());
+  cache_.keep(cached_key + 1, entry());
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), {}), 1) << "kept nothing there";
   ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
   EXPECT_TRUE(found(cache_));
@@ -99,13 +99,13 @@ TEST_F(CacheTest, RefusesALinkToADirectoryThatOthersCanWrite) {
   const fs::path link = outside_.path() / "link";
   fs::create_directory_symlink(open, link);
   Cache cache(link);
-  cache.keep(key, entry());
+  cache.keep(cached_key, entry());
   EXPECT_THAT(cache.problem(), HasSubstr("others can write to it"));
   EXPECT_TRUE(fs::is_empty(open));
 }
 
 TEST_F(CacheTest, RefusesAnEntryThatOthersCanWriteOrThatIsALink) {
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   const fs::path file = fs::directory_iterator(directory_)->path();
   ASSERT_EQ(chmod(file.c_str(), 0666), 0);
   EXPECT_FALSE(found(cache_));
@@ -118,7 +118,7 @@ TEST_F(CacheTest, RefusesAnEntryThatOthersCanWriteOrThatIsALink) {
 
 TEST_F(CacheTest, RefusesADirectoryOfAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   ASSERT_EQ(chown(directory_.c_str(), 65534, 65534), 0);
   EXPECT_FALSE(found(cache_));
   EXPECT_THAT(cache_.problem(), HasSubstr("owned by user 65534"));
@@ -126,30 +126,30 @@ TEST_F(CacheTest, RefusesADirectoryOfAnotherUser) {
 
 TEST_F(CacheTest, SaysWhenThereIsNowhereToKeepAnything) {
   Cache nowhere{fs::path()};
-  nowhere.keep(key, entry());
+  nowhere.keep(cached_key, entry());
   EXPECT_FALSE(found(nowhere));
   EXPECT_THAT(nowhere.problem(), HasSubstr("none of FLASHCORE_CACHE_DIR"));
 
   test::write_text(outside_.file("file"), "in the way");
   Cache blocked{outside_.path() / "file" / "cache"};
-  blocked.keep(key, entry());
+  blocked.keep(cached_key, entry());
   EXPECT_THAT(blocked.problem(), HasSubstr("file/cache: cannot be made: Not a directory"));
 }
 
 TEST_F(CacheTest, AFullDiskIsAProblemToTellAndNothingIsLeftBehind) {
-  cache_.keep(key, entry());
+  cache_.keep(cached_key, entry());
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{1000, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  cache_.keep(key + 1, entry(100000));
+  cache_.keep(cached_key + 1, entry(100000));
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(cache_.problem(), HasSubstr("could not be written"));
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), {}), 1);
   EXPECT_TRUE(found(cache_));
-  cache_.keep(key + 1, entry());
+  cache_.keep(cached_key + 1, entry());
   EXPECT_EQ(cache_.problem(), "");
 }
 
@@ -160,8 +160,10 @@ TEST_F(CacheTest, ProcessesThatWriteTheSameEntryAtOnceNeverShowAHalfWrittenOne) 
     ASSERT_GE(pid, 0);
     if (pid == 0) {
       Cache own(directory_);
-      for (int round = 0; round < 100; ++round) own.keep(key, entry());
-      _exit(own.problem().empty() && own.find(key, hash, spec, arch) ? 0 : 1);
+      for (int round = 0; round < 100; ++round) own.keep(cached_key, entry());
+      _exit(own.problem().empty() && own.find(cached_key, cached_hash, cached_spec, cached_arch)
+                ? 0
+                : 1);
     }
     writers.push_back(pid);
   }
