@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -79,11 +80,12 @@ CaseOptions case_options(const BenchFlags& flags) {
   return options;
 }
 
-/// This process's own, as it was typed.
+/// This process's own, as it was typed, but for the folder that the program lies in.
 std::vector<std::string> command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::vector<std::string> words;
   for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  if (!words.empty()) words.front() = std::filesystem::path(words.front()).filename().string();
   return words;
 }
 
