@@ -30,8 +30,8 @@ std::vector<double> round_ratios(std::span<const double> first, std::span<const 
 /// How far the median of these ratios may be off, as a fraction of it: two standard errors.
 double median_error(std::span<const double> ratios);
 
-/// How far a median over rounds may be off, as a fraction, judged from the same thing measured twice
-/// in every round: the bias between the two places in the round, plus the median's error.
+/// How far a median over rounds may be off, as a fraction, judged from the same thing measured
+/// twice in every round: the bias between the two places in the round, plus the median's error.
 double noise_of(std::span<const double> first, std::span<const double> second);
 
 }  // namespace flashcore::gate

@@ -7,6 +7,7 @@
 #include "dispatch/plan_cache.h"
 #include "dispatch/selection.h"
 #include "dispatch/variants.h"
+#include "support/message_of.h"
 
 namespace flashcore::dispatch {
 namespace {
@@ -15,14 +16,7 @@ core::Problem mission(core::Dtype dtype = core::Dtype::float16, std::int64_t hea
   return core::contiguous_problem(dtype, 1, 8, 8, 512, 512, head_dim);
 }
 
-std::string message_of(const auto& action) {
-  try {
-    action();
-  } catch (const core::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 TEST(Selection, EveryGpuFromSm80OnHasAFamilyForTheMission) {
   for (const auto arch : core::known_archs) {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "family/family.h"
+#include "support/message_of.h"
 
 namespace flashcore::family {
 namespace {
@@ -25,14 +26,7 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("order", config.order);
 }
 
-std::string message_of(const auto& action) {
-  try {
-    action();
-  } catch (const core::Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test::message_of;
 
 TEST(ConfigFields, EveryFamilysConfigsSurviveTextAndBack) {
   for (const Family* family : all_families())
