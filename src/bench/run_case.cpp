@@ -16,7 +16,6 @@ namespace flashcore::bench {
 
 using gate::CaseRecord;
 using gate::JsonReader;
-using gate::PeerRecord;
 using nlohmann::json;
 
 namespace {

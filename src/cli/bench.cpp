@@ -61,8 +61,8 @@ std::vector<Problem> problems_of(const BenchFlags& flags) {
   std::string suites = flags.suites;
   if (suites.empty() && problems.empty()) suites = "mission";
   if (!suites.empty())
-    for (Problem& problem : bench::suite_problems(suites, dtype, mask))
-      problems.push_back(std::move(problem));
+    for (const Problem& problem : bench::suite_problems(suites, dtype, mask))
+      problems.push_back(problem);
   return problems;
 }
 

@@ -40,7 +40,7 @@ std::vector<FileCases> audit_files(const GateFlags& flags) {
                  name, fmt::join(gate::gate_names, ", "));
   std::vector<FileCases> audited;
   for (const std::string& file : flags.files) {
-    FileCases& cases = audited.emplace_back(file, std::vector<gate::AuditedCase>{});
+    FileCases& cases = audited.emplace_back(FileCases{file, {}});
     for (const gate::CaseRecord& record : gate::read_results(file))
       cases.cases.push_back(gate::audit(record, flags.required));
   }

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <exception>
 
@@ -19,9 +17,8 @@ int exit_code_of(flashcore::core::Status status) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// Parses the command line and runs the subcommand it names.
+int run(int argc, char** argv) {
   using namespace flashcore;
   CLI::App app{
       "flashcore: exact fused attention on GPUs and CPUs, and the tools that keep it "
@@ -40,12 +37,20 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
-  } catch (const core::Error& error) {
-    fmt::print(stderr, "flashcore: {}\n", error.what());
-    return exit_code_of(error.status());
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "flashcore: {}\n", error.what());
-    return cli::exit_failed;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const flashcore::core::Error& error) {
+    std::fprintf(stderr, "flashcore: %s\n", error.what());
+    return exit_code_of(error.status());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "flashcore: %s\n", error.what());
+    return flashcore::cli::exit_failed;
+  }
 }
