@@ -35,7 +35,7 @@ Verdict verdict_of(const std::vector<Check>& checks) {
   return worst;
 }
 
-GateResult judge(std::vector<Check> checks, std::string detail) {
+GateResult judge(std::vector<Check> checks, const std::string& detail) {
   std::string over;
   for (const Check& check : checks) {
     const Verdict verdict = verdict_of(check);

@@ -53,7 +53,7 @@ struct GateResult {
 Verdict verdict_of(const std::vector<Check>& checks);
 
 /// The verdict of the checks, with `detail` preceded by the checks that are over their limits.
-GateResult judge(std::vector<Check> checks, std::string detail);
+GateResult judge(std::vector<Check> checks, const std::string& detail);
 
 GateResult skipped(std::string why);
 /// A failure that has no number: a crash, a hang, an exception.

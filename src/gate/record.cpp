@@ -10,7 +10,6 @@
 namespace flashcore::gate {
 
 using core::fail;
-using core::Problem;
 using core::Status;
 using nlohmann::json;
 
