@@ -148,20 +148,22 @@ void Child::send(const std::string& line, Clock::time_point deadline) {
       pollfd writable{to_child_, POLLOUT, 0};
       if (poll(&writable, 1, milliseconds_until(deadline)) <= 0) give_up("takes no requests");
     } else if (errno != EINTR) {
-      report_end();
+      return;  // it closed its input, perhaps dying: what it writes or how it ends tells more
     }
   }
 }
 
 std::string Child::read_line(Clock::time_point deadline) {
+  std::size_t searched = 0;
   while (true) {
-    const auto newline = output_.find('\n');
+    const auto newline = output_.find('\n', searched);
     if (newline != std::string::npos) {
       std::string line = output_.substr(0, newline);
       output_.erase(0, newline + 1);
       return line.empty() ? " " : line;  // empty stands for the deadline
     }
     if (output_.size() > longest_line) give_up("writes without end");
+    searched = output_.size();
     if (!pump(deadline)) return {};
   }
 }

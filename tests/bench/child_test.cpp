@@ -72,6 +72,12 @@ TEST(Child, OutputWithoutEndIsCutOff) {
   EXPECT_EQ(failure_of(shell("exec tr '\\0' x < /dev/zero")), "writes without end");
 }
 
+TEST(Child, AClosedInputIsNotTheEndOfIt) {
+  Child child(shell("exec < /dev/null; sleep 0.2; echo '{\"ok\": true}'; sleep 60"));
+  usleep(100'000);  // so that the request finds the input closed
+  EXPECT_EQ(child.ask({{"do", "something"}}, duration<double>(10))["ok"], true);
+}
+
 TEST(Child, AProgramThatIsNotThereCannotBeStarted) {
   EXPECT_EQ(failure_of({"/nonexistent/program"}),
             "/nonexistent/program cannot be started: No such file or directory");
