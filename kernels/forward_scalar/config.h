@@ -1,9 +1,11 @@
 // forward_scalar's Config: what the tuner may choose, and what follows from it.
 #pragma once
 
+#include "device/element.h"
+
 namespace flashcore::forward_scalar {
 
-enum class Element { float16, bfloat16 };
+using device::Element;
 
 struct Config {
   Element element = Element::float16;

@@ -19,15 +19,6 @@
 
 namespace flashcore::forward_scalar {
 
-template <Element E>
-struct Storage {
-  using Type = device::Float16;
-};
-template <>
-struct Storage<Element::bfloat16> {
-  using Type = device::BFloat16;
-};
-
 /// Copies rows [first_row, first_row + block_kv) to s_tile[block_kv][C.head_dim], widened; rows
 /// past row_count and columns past head_dim become 0.
 template <Config C, typename T>
@@ -93,7 +84,7 @@ void accumulate_values(const float (&r_scores)[C.keys_per_step], const float* s_
 
 template <Config C>
 __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__ Params params) {
-  using T = typename Storage<C.element>::Type;
+  using T = device::Storage<C.element>;
   constexpr Layout shared = layout(C);
   float* s_k = reinterpret_cast<float*>(device::shared_memory() + shared.s_k);
   float* s_v = reinterpret_cast<float*>(device::shared_memory() + shared.s_v);

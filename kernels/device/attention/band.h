@@ -21,13 +21,29 @@ struct KeyRange {
   constexpr bool empty() const { return begin >= end; }
 };
 
+/// Where the keys that a row sees begin and end, before it is known whether there are any.
+constexpr long long visible_begin(Band band, long long row) {
+  const long long lowest = row + band.low;
+  return lowest > 0 ? lowest : 0;
+}
+constexpr long long visible_end(Band band, long long row, long long seq_kv) {
+  const long long highest = row + band.high + 1;
+  return highest < seq_kv ? highest : seq_kv;
+}
+
 /// The keys that the rows [first_row, last_row] see between them, clamped to [0, seq_kv).
 constexpr KeyRange visible_keys(Band band, long long first_row, long long last_row,
                                 long long seq_kv) {
-  const long long lowest = first_row + band.low;
-  const long long highest = last_row + band.high + 1;
-  const long long begin = lowest > 0 ? lowest : 0;
-  const long long end = highest < seq_kv ? highest : seq_kv;
+  const long long begin = visible_begin(band, first_row);
+  const long long end = visible_end(band, last_row, seq_kv);
+  return begin < end ? KeyRange{begin, end} : KeyRange{0, 0};
+}
+
+/// The keys that every one of the rows [first_row, last_row] sees.
+constexpr KeyRange common_keys(Band band, long long first_row, long long last_row,
+                               long long seq_kv) {
+  const long long begin = visible_begin(band, last_row);
+  const long long end = visible_end(band, first_row, seq_kv);
   return begin < end ? KeyRange{begin, end} : KeyRange{0, 0};
 }
 

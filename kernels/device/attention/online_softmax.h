@@ -36,4 +36,29 @@ struct OnlineSoftmax {
   float reference() const { return row_max == -infinity ? 0.0F : row_max; }
 };
 
+/// The same, rescaling seldom: weights are relative to a reference that follows the maximum only
+/// once it has fallen behind by more than `slack`. Exact, because the final division is by a sum of
+/// weights relative to the same reference; weights reach 2^slack, which fp16 holds
+/// (FlashAttention-4's rule).
+struct LazySoftmax {
+  static constexpr float slack = 8.0F;  // in base 2
+
+  float reference_max = -infinity;
+  float row_sum = 0.0F;
+
+  /// Takes in a tile's largest score. Returns the factor for all that was accumulated before it: 1
+  /// where the reference stays.
+  float advance(float tile_max) {
+    if (!(tile_max > reference_max + slack)) return 1.0F;
+    const float factor = exp2_approx(reference_max - tile_max);  // 0 on the first tile
+    reference_max = tile_max;
+    row_sum *= factor;
+    return factor;
+  }
+
+  /// What is taken from a score before its exponential: the reference, or 0 while every score was
+  /// -inf, because -inf - (-inf) would be NaN.
+  float offset() const { return reference_max == -infinity ? 0.0F : reference_max; }
+};
+
 }  // namespace flashcore::device

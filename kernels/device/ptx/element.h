@@ -1,18 +1,12 @@
-// The storage types of Q, K, V and O on a GPU, and their conversions.
+// Conversions between the storage types and fp32.
 //
 // fp16 uses PTX cvt (ISA 9.7.9, "Data Movement and Conversion: cvt"); widening bf16 is a shift,
 // because cvt.f32.bf16 needs sm_90 and these run from sm_80 on.
 #pragma once
 
+#include "device/element.h"
+
 namespace flashcore::device {
-
-struct Float16 {
-  unsigned short bits;
-};
-
-struct BFloat16 {
-  unsigned short bits;
-};
 
 inline float to_float(Float16 value) {
   float widened;
@@ -31,6 +25,19 @@ inline void from_float(float value, Float16& rounded) {
 
 inline void from_float(float value, BFloat16& rounded) {
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded.bits) : "f"(value));
+}
+
+/// Two rounded values in one register, `low` in its lower half.
+inline unsigned pack(Float16, float low, float high) {
+  unsigned packed;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+inline unsigned pack(BFloat16, float low, float high) {
+  unsigned packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
 }
 
 }  // namespace flashcore::device

@@ -18,4 +18,9 @@ inline float log2_approx(float value) {
   return result;
 }
 
+/// The larger of the two; the other one where one is NaN (PTX ISA 9.7.3, max.f32).
+inline float maximum(float a, float b) {
+  return fmaxf(a, b);
+}
+
 }  // namespace flashcore::device
