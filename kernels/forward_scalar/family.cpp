@@ -1,10 +1,10 @@
 // forward_scalar's host side.
 #include <algorithm>
 #include <array>
-#include <numbers>
 
 #include "core/error.h"
 #include "family/families.h"
+#include "family/forward_call.h"
 #include "family/typed_family.h"
 #include "forward_scalar/config.h"
 #include "forward_scalar/layout.h"
@@ -19,7 +19,6 @@ using core::Problem;
 using core::Support;
 
 constexpr std::array head_dim_capacities{32, 64, 128, 256};
-constexpr long long max_grid = 2147483647;
 
 /// The default: the smallest capacity that holds head_dim, in slices of 8 elements where a warp is
 /// wide enough for that.
@@ -30,58 +29,6 @@ Config default_for(Element element, std::int64_t head_dim) {
           .element = element, .head_dim = capacity, .threads_per_row = std::max(8, capacity / 8)};
   core::fail(core::Status::internal, "forward_scalar: no capacity for head_dim {}", head_dim);
 }
-
-Element element_of(core::Dtype dtype) {
-  return dtype == core::Dtype::float16 ? Element::float16 : Element::bfloat16;
-}
-
-long long q_blocks(const Problem& problem, const Config& config) {
-  return (problem.seq_q + config.block_q - 1) / config.block_q;
-}
-
-device::RowStrides row_strides(const core::Strides& strides) {
-  return {strides.batch, strides.head, strides.seq};
-}
-
-class ForwardScalarLaunch final : public family::PreparedLaunch {
- public:
-  ForwardScalarLaunch(const Problem& problem, const Config& config) {
-    const long long blocks = q_blocks(problem, config);
-    shape_ = {.grid = static_cast<unsigned>(blocks * problem.heads_q * problem.batch),
-              .block = static_cast<unsigned>(threads(config)),
-              .shared_bytes = static_cast<unsigned>(layout(config).total)};
-    params_ = {.q_strides = row_strides(problem.q_strides),
-               .k_strides = row_strides(problem.k_strides),
-               .v_strides = row_strides(problem.v_strides),
-               .o_strides = row_strides(problem.o_strides),
-               .lse_strides = row_strides(problem.lse_strides),
-               .band = problem.band(),
-               .seq_q = problem.seq_q,
-               .seq_kv = problem.seq_kv,
-               .q_blocks = blocks,
-               .heads_q = static_cast<int>(problem.heads_q),
-               .group_size = static_cast<int>(problem.group_size()),
-               .head_dim = static_cast<int>(problem.head_dim)};
-  }
-
-  void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
-              cuda::StreamHandle stream) const override {
-    Params params = params_;
-    params.g_q = arguments.q;
-    params.g_k = arguments.k;
-    params.g_v = arguments.v;
-    params.g_o = arguments.o;
-    params.g_lse = arguments.lse;
-    params.scale_log2e = arguments.scale * std::numbers::log2e_v<float>;
-    kernels[0].launch(shape_, stream, params);
-  }
-
-  [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
-
- private:
-  cuda::LaunchShape shape_;
-  Params params_{};
-};
 
 class ForwardScalar final : public family::TypedFamily<Config> {
  public:
@@ -102,11 +49,7 @@ class ForwardScalar final : public family::TypedFamily<Config> {
     if (problem.head_dim > head_dim_capacities.back())
       return Support::no("forward_scalar takes head_dim up to {}, head_dim is {}",
                          head_dim_capacities.back(), problem.head_dim);
-    const long long blocks = q_blocks(problem, choose_default(problem, gpu));
-    if (blocks > max_grid / problem.heads_q / problem.batch)
-      return Support::no("forward_scalar: {} needs more than {} blocks", problem.to_string(),
-                         max_grid);
-    return Support::yes();
+    return family::fits_grid(problem, choose_default(problem, gpu).block_q, name());
   }
 
  protected:
@@ -146,7 +89,7 @@ class ForwardScalar final : public family::TypedFamily<Config> {
 
   [[nodiscard]] Config choose_default(const Problem& problem,
                                       const GpuLimits& /*gpu*/) const override {
-    return default_for(element_of(problem.dtype), problem.head_dim);
+    return default_for(family::element_of<Element>(problem.dtype), problem.head_dim);
   }
 
   [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
@@ -186,11 +129,13 @@ class ForwardScalar final : public family::TypedFamily<Config> {
       const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
     if (const Support support = valid(config, gpu); !support)
       core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    if (problem.head_dim > config.head_dim || config.element != element_of(problem.dtype))
+    if (problem.head_dim > config.head_dim ||
+        config.element != family::element_of<Element>(problem.dtype))
       core::fail(core::Status::invalid_argument,
                  "config: head_dim {}, element {} does not serve {}", config.head_dim,
                  static_cast<int>(config.element), problem.to_string());
-    return std::make_unique<ForwardScalarLaunch>(problem, config);
+    return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
+                                                   layout(config).total);
   }
 
  private:

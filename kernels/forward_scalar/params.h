@@ -1,26 +1,10 @@
 // forward_scalar's argument.
 #pragma once
 
-#include "device/attention/band.h"
-#include "device/attention/tensor.h"
+#include "device/attention/forward_params.h"
 
 namespace flashcore::forward_scalar {
 
-struct Params {
-  const void* g_q = nullptr;  // [batch, heads_q, seq_q, head_dim]
-  const void* g_k = nullptr;  // [batch, heads_kv, seq_kv, head_dim]
-  const void* g_v = nullptr;  // [batch, heads_kv, seq_kv, head_dim]
-  void* g_o = nullptr;        // [batch, heads_q, seq_q, head_dim]
-  float* g_lse = nullptr;     // [batch, heads_q, seq_q], or null
-  device::RowStrides q_strides, k_strides, v_strides, o_strides;
-  device::RowStrides lse_strides;
-  device::Band band;
-  long long seq_q, seq_kv;
-  long long q_blocks;  // blocks of block_q rows in seq_q
-  int heads_q;
-  int group_size;            // query heads per key head
-  int head_dim;              // the Problem's
-  float scale_log2e = 0.0F;  // scale * log2(e)
-};
+using Params = device::ForwardParams;
 
 }  // namespace flashcore::forward_scalar

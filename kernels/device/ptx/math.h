@@ -23,4 +23,9 @@ inline float maximum(float a, float b) {
   return fmaxf(a, b);
 }
 
+/// Neither infinite nor NaN.
+inline bool is_finite(float value) {
+  return value - value == 0.0F;
+}
+
 }  // namespace flashcore::device

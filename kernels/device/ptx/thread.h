@@ -10,6 +10,13 @@ inline long long block_index() {
   return blockIdx.x;
 }
 
+inline int lane_index() {
+  return thread_index() % 32;
+}
+inline int warp_index() {
+  return thread_index() / 32;
+}
+
 /// Every thread of the block arrives and waits; shared memory written before is visible after.
 inline void block_barrier() {
   __syncthreads();
