@@ -6,7 +6,8 @@
 
 packages=(g++ cmake ninja-build git libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev
           libxxhash-dev libgtest-dev libbenchmark-dev)
-wheels=(nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85)
+wheels=(nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
+        nvidia-cuda-crt==13.0.88)
 venv=$build/cuda-venv
 
 installed() { dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }

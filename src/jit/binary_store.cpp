@@ -21,7 +21,8 @@ KernelSource nvrtc_source() {
                         core::Arch arch) { return flashcore::jit::compile(spec, arch); },
           .source_hash = [](const KernelSpec& spec,
                             core::Arch arch) { return flashcore::jit::source_hash(spec, arch); },
-          .compiler_identity = compiler_identity,
+          .toolchain_identity =
+              [](const KernelSpec& spec) { return flashcore::jit::toolchain_identity(spec); },
           .compiler_version = compiler_version};
 }
 
@@ -56,10 +57,10 @@ FoundBinary BinaryStore::find(const KernelSpec& spec, core::Arch arch) {
 
 Origin BinaryStore::make(const KernelSpec& spec, core::Arch arch, Binary& binary) {
   const std::uint64_t hash = source_.source_hash(spec, arch);
-  const std::uint64_t compiler = source_.compiler_identity();
-  const std::uint64_t cache_key = hash ^ (compiler * 0x9e3779b97f4a7c15U);
+  const std::uint64_t toolchain = source_.toolchain_identity(spec);
+  const std::uint64_t cache_key = hash ^ (toolchain * 0x9e3779b97f4a7c15U);
   // Without a compiler there is no telling which one's code to take from the cache.
-  if (compiler != 0)
+  if (toolchain != 0)
     if (auto entry = cache_.find(cache_key, hash, spec, arch)) {
       binary = std::move(entry->binary);
       return Origin::cache;

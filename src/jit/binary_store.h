@@ -21,7 +21,7 @@ namespace flashcore::jit {
 struct KernelSource {
   std::function<Binary(const KernelSpec&, core::Arch)> compile;
   std::function<std::uint64_t(const KernelSpec&, core::Arch)> source_hash;
-  std::function<std::uint64_t()> compiler_identity;  // 0: there is no compiler
+  std::function<std::uint64_t(const KernelSpec&)> toolchain_identity;  // 0: no compiler
   std::function<std::pair<int, int>()> compiler_version;
 };
 

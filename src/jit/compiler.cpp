@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "jit/header_search.h"
 #include "jit/include_closure.h"
 #include "jit/nvrtc.h"
 #include "jit/ptxas_log.h"
@@ -33,14 +34,19 @@ std::string program_text(const KernelSpec& spec) {
   return fmt::format("#include \"{}\"\n", spec.entry);
 }
 
+/// What lies beside the compiler, for a kernel that includes headers of the installation.
+HeaderFolders header_folders(const IncludeClosure& closure) {
+  if (closure.external.empty()) return {};
+  return find_header_folders(compiler_file());
+}
+
 /// One NVRTC program, from source to cubin.
 class Program {
  public:
-  Program(const NvrtcApi& api, const KernelSpec& spec, core::Arch arch,
-          const std::vector<EmbeddedSource>& sources)
-      : api_(api), spec_(spec), arch_(arch) {
+  Program(const NvrtcApi& api, const KernelSpec& spec, core::Arch arch, IncludeClosure closure)
+      : api_(api), spec_(spec), arch_(arch), closure_(std::move(closure)) {
     std::vector<std::string> copies;  // the embedded text is not known to end in a zero
-    for (const auto& source : sources) {
+    for (const auto& source : closure_.sources) {
       copies.emplace_back(source.path);
       copies.emplace_back(source.text);
     }
@@ -62,10 +68,13 @@ class Program {
           api_.nvrtcAddNameExpression(program_, spec_.name_expression.c_str()));
     std::vector<std::string> options = compile_options(arch_);
     if (compiler_version() >= first_caching_compiler) options.emplace_back("--no-cache");
+    for (const auto& folder : headers_.folders)
+      options.push_back("--include-path=" + folder.string());
     std::vector<const char*> pointers;
     for (const std::string& option : options) pointers.push_back(option.c_str());
     check("nvrtcCompileProgram",
-          api_.nvrtcCompileProgram(program_, static_cast<int>(pointers.size()), pointers.data()));
+          api_.nvrtcCompileProgram(program_, static_cast<int>(pointers.size()), pointers.data()),
+          missing_header(headers_, closure_.external));
     Binary binary;
     binary.symbol = lowered_name();
     binary.cubin = cubin();
@@ -74,10 +83,11 @@ class Program {
   }
 
  private:
-  void check(const char* call, NvrtcResult result) const {
+  void check(const char* call, NvrtcResult result, const std::string& likely_cause = {}) const {
     if (result == nvrtc_success) return;
-    fail(Status::compile_failed, "{} for {}: {}: {}\n{}", spec_.name_expression, arch_.to_string(),
-         call, api_.nvrtcGetErrorString(result), program_ == nullptr ? "" : log());
+    fail(Status::compile_failed, "{} for {}: {}: {}\n{}{}", spec_.name_expression,
+         arch_.to_string(), call, api_.nvrtcGetErrorString(result),
+         likely_cause.empty() ? "" : likely_cause + '\n', program_ == nullptr ? "" : log());
   }
 
   [[nodiscard]] std::string log() const {
@@ -107,6 +117,8 @@ class Program {
   const NvrtcApi& api_;
   const KernelSpec& spec_;
   core::Arch arch_;
+  IncludeClosure closure_;
+  HeaderFolders headers_ = header_folders(closure_);
   NvrtcProgram program_ = nullptr;
 };
 
@@ -168,11 +180,17 @@ std::uint64_t source_hash(const KernelSpec& spec, core::Arch arch,
   hasher.add(program_text(spec));
   hasher.add(spec.name_expression);
   for (const std::string& option : compile_options(arch)) hasher.add(option);
-  for (const EmbeddedSource& source : include_closure(spec.entry, sources)) {
+  for (const EmbeddedSource& source : include_closure(spec.entry, sources).sources) {
     hasher.add(source.path);
     hasher.add(source.text);
   }
   return hasher.digest();
+}
+
+std::uint64_t toolchain_identity(const KernelSpec& spec, std::span<const EmbeddedSource> sources) {
+  const std::uint64_t compiler = compiler_identity();
+  if (compiler == 0) return 0;
+  return compiler ^ identity_of_headers(header_folders(include_closure(spec.entry, sources)));
 }
 
 }  // namespace flashcore::jit

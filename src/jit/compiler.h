@@ -31,8 +31,13 @@ Binary compile(const KernelSpec& spec, core::Arch arch,
                std::span<const EmbeddedSource> sources = embedded_sources());
 
 /// Covers the sources that the kernel includes, the name expression (so the Config), the exact
-/// architecture and the options: all that the cubin depends on but the compiler itself.
+/// architecture and the options: all that the cubin depends on but the compiler's installation.
 std::uint64_t source_hash(const KernelSpec& spec, core::Arch arch,
                           std::span<const EmbeddedSource> sources = embedded_sources());
+
+/// Covers that installation: NVRTC itself and, for a kernel that includes headers of CUDA or CCCL
+/// (`#include <mma.h>`), those. 0 where there is no compiler.
+std::uint64_t toolchain_identity(const KernelSpec& spec,
+                                 std::span<const EmbeddedSource> sources = embedded_sources());
 
 }  // namespace flashcore::jit

@@ -5,9 +5,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <system_error>
 
 #include "core/error.h"
@@ -87,6 +89,17 @@ void replace_file(int directory, const std::string& name, std::span<const std::u
     unlinkat(directory, temporary.c_str(), 0);
     throw;
   }
+}
+
+std::uint64_t identity_of_file(const std::string& file) {
+  struct stat status {};
+  if (stat(file.c_str(), &status) != 0) return 0;
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(file, error);
+  const std::string text =
+      fmt::format("{}\n{}\n{}.{}", error ? file : real.string(), status.st_size,
+                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  return XXH3_64bits(text.data(), text.size());
 }
 
 }  // namespace flashcore::jit

@@ -32,4 +32,8 @@ std::vector<std::uint8_t> read_all(const FileDescriptor& file, const std::string
 void replace_file(int directory, const std::string& name, std::span<const std::uint8_t> bytes,
                   unsigned mode);
 
+/// Tells a file from another and from itself before a change: its real path, size and time of
+/// change. 0 where it is not there.
+std::uint64_t identity_of_file(const std::string& file);
+
 }  // namespace flashcore::jit

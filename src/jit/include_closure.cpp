@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/error.h"
@@ -16,16 +17,22 @@ std::string_view skip_blanks(std::string_view text) {
   return first == std::string_view::npos ? std::string_view{} : text.substr(first);
 }
 
-/// The name in an #include line; empty for any other line.
-std::string_view included_name(std::string_view line) {
+struct Include {
+  std::string_view name;  // empty for a line that is no #include
+  bool angled = false;    // <name>, not "name"
+};
+
+Include parse_include(std::string_view line) {
   line = skip_blanks(line);
   if (!line.starts_with('#')) return {};
   line = skip_blanks(line.substr(1));
   if (!line.starts_with("include")) return {};
   line = skip_blanks(line.substr(std::string_view("include").size()));
   if (line.empty() || (line[0] != '"' && line[0] != '<')) return {};
-  const auto end = line.find(line[0] == '"' ? '"' : '>', 1);
-  return end == std::string_view::npos ? std::string_view{} : line.substr(1, end - 1);
+  const bool angled = line[0] == '<';
+  const auto end = line.find(angled ? '>' : '"', 1);
+  if (end == std::string_view::npos) return {};
+  return {line.substr(1, end - 1), angled};
 }
 
 class Closure {
@@ -39,33 +46,37 @@ class Closure {
     if (found == sources_.end()) return false;
     if (!reached_.emplace(found->path, *found).second) return true;
     for_each_line(found->text, [&](std::string_view line, std::size_t) {
-      if (const auto name = included_name(line); !name.empty()) add_included(found->path, name);
+      if (const auto include = parse_include(line); !include.name.empty())
+        add_included(found->path, include);
     });
     return true;
   }
 
-  [[nodiscard]] std::vector<EmbeddedSource> sorted() const {
-    std::vector<EmbeddedSource> all;
-    for (const auto& [path, source] : reached_) all.push_back(source);
-    return all;
+  [[nodiscard]] IncludeClosure sorted() const {
+    IncludeClosure closure;
+    for (const auto& [path, source] : reached_) closure.sources.push_back(source);
+    closure.external.assign(external_.begin(), external_.end());
+    return closure;
   }
 
  private:
   /// Names are rooted at kernels/; the compiler would also find one beside the including file. A
-  /// name found in neither place is the toolkit's, or an error that the compiler reports.
-  void add_included(std::string_view from, std::string_view name) {
-    add(name);
-    add((std::filesystem::path(from).parent_path() / name).lexically_normal().string());
+  /// "name" found in neither place is an error that the compiler reports.
+  void add_included(std::string_view from, const Include& include) {
+    const bool rooted = add(include.name);
+    const bool beside =
+        add((std::filesystem::path(from).parent_path() / include.name).lexically_normal().string());
+    if (include.angled && !rooted && !beside) external_.emplace(include.name);
   }
 
   std::span<const EmbeddedSource> sources_;
   std::map<std::string_view, EmbeddedSource> reached_;
+  std::set<std::string> external_;
 };
 
 }  // namespace
 
-std::vector<EmbeddedSource> include_closure(std::string_view entry,
-                                            std::span<const EmbeddedSource> sources) {
+IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources) {
   Closure closure(sources);
   if (!closure.add(entry))
     core::fail(core::Status::invalid_argument, "kernel: no source {} among the {} embedded ones",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,10 +10,15 @@
 
 namespace flashcore::jit {
 
-/// The entry and every source that it includes, directly or not, sorted by path. Includes inside
+/// A kernel's sources, and what it takes from the compiler's installation.
+struct IncludeClosure {
+  std::vector<EmbeddedSource> sources;  // sorted by path
+  std::vector<std::string> external;    // names in <...> that no embedded source has, sorted
+};
+
+/// The entry and every source that it includes, directly or not. Includes inside
 /// comments or untaken conditionals count too: too many sources cost a recompile, too few would
 /// serve stale machine code. Throws invalid_argument when there is no source of the entry's name.
-std::vector<EmbeddedSource> include_closure(std::string_view entry,
-                                            std::span<const EmbeddedSource> sources);
+IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources);
 
 }  // namespace flashcore::jit

@@ -3,13 +3,11 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <vector>
+
+#include "jit/files.h"
 
 namespace flashcore::jit {
 namespace {
@@ -63,17 +61,6 @@ std::string load_one(const std::string& file, LoadedNvrtc& loaded) {
   return {};
 }
 
-std::uint64_t identity_of_file(const std::string& file) {
-  struct stat status {};
-  if (stat(file.c_str(), &status) != 0) return 0;
-  std::error_code error;
-  const std::filesystem::path real = std::filesystem::canonical(file, error);
-  const std::string text =
-      fmt::format("{}\n{}\n{}.{}", error ? file : real.string(), status.st_size,
-                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-  return XXH3_64bits(text.data(), text.size());
-}
-
 const CandidateList& candidates() {
   static const CandidateList list = find_nvrtc(process_environment());
   return list;
@@ -101,14 +88,17 @@ const LoadedNvrtc& loaded_nvrtc() {
   return loaded;
 }
 
+std::string compiler_file() {
+  const auto& list = candidates().candidates;
+  const auto present =
+      std::find_if(list.begin(), list.end(), [](const Candidate& c) { return c.found; });
+  return present != list.end() ? present->file : loaded_nvrtc().path;
+}
+
 std::uint64_t compiler_identity() {
   static const std::uint64_t identity = [] {
-    const auto& list = candidates().candidates;
-    const auto present =
-        std::find_if(list.begin(), list.end(), [](const Candidate& c) { return c.found; });
-    if (present != list.end()) return identity_of_file(present->file);
-    const LoadedNvrtc& loaded = loaded_nvrtc();
-    return loaded.path.empty() ? 0 : identity_of_file(loaded.path);
+    const std::string file = compiler_file();
+    return file.empty() ? 0 : identity_of_file(file);
   }();
   return identity;
 }

@@ -47,6 +47,9 @@ LoadedNvrtc load_nvrtc(const CandidateList& list);
 /// The process's own, loaded at its first use (about 10 ms).
 const LoadedNvrtc& loaded_nvrtc();
 
+/// The file that compiler_identity tells of; empty where there is none.
+std::string compiler_file();
+
 /// Tells one installation of NVRTC from another: its file's real path, size and time of change,
 /// which tell more than its version and are known without loading it. 0 where there is none.
 std::uint64_t compiler_identity();

@@ -38,7 +38,7 @@ struct FakeCompiler {
                 [](const KernelSpec& spec, core::Arch arch) {
                   return std::hash<std::string>{}(spec.name_expression + arch.to_string());
                 },
-            .compiler_identity = [this] { return identity.load(); },
+            .toolchain_identity = [this](const KernelSpec&) { return identity.load(); },
             .compiler_version =
                 [] {
                   return std::pair{13, 0};

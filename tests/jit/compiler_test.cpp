@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "jit/header_search.h"
 #include "jit/include_closure.h"
+#include "jit/nvrtc.h"
 #include "toolchain.h"
 
 namespace flashcore::jit {
@@ -27,7 +29,8 @@ std::vector<EmbeddedSource> demo_with(std::string_view path, std::string_view te
 std::vector<std::string> closure_paths(std::string_view entry,
                                        const std::vector<EmbeddedSource>& sources) {
   std::vector<std::string> paths;
-  for (const auto& source : include_closure(entry, sources)) paths.emplace_back(source.path);
+  for (const auto& source : include_closure(entry, sources).sources)
+    paths.emplace_back(source.path);
   return paths;
 }
 
@@ -54,6 +57,16 @@ TEST(IncludeClosure, FollowsIncludesOfIncludesHoweverTheyAreWritten) {
   };
   EXPECT_THAT(closure_paths("a.cuh", sources),
               ElementsAre("a.cuh", "b.h", "dir/beside.h", "dir/c.h", "up.h"));
+}
+
+TEST(IncludeClosure, NamesInAnglesThatNobodyEmbeddedAreTheInstallations) {
+  const std::vector<EmbeddedSource> sources{
+      {"a.cuh", "#include <mma.h>\n#include \"b.h\"\n#include \"misspelt.h\"\n"},
+      {"b.h", "#include <cuda/pipeline>\n#include <a.cuh>\n#include <mma.h>\n"},
+      {"plain.cuh", "// #include <mma.h>\n"},
+  };
+  EXPECT_THAT(include_closure("a.cuh", sources).external, ElementsAre("cuda/pipeline", "mma.h"));
+  EXPECT_THAT(include_closure("plain.cuh", sources).external, ElementsAre());
 }
 
 TEST(IncludeClosure, NamesAnEntryThatIsNotThere) {
@@ -116,6 +129,44 @@ TEST(Compiler, GivesTheCompilersOwnWordsForABrokenSource) {
   REQUIRE_COMPILER();
   const auto broken = demo_with("demo/config.h", "#pragma once\nnamespace demo { struct Config }");
   EXPECT_THAT(compile_error(demo_spec(), sm_80, broken), HasSubstr("demo/config.h(2): error"));
+}
+
+/// The demo, including a header of the compiler's installation.
+std::vector<EmbeddedSource> demo_including(const std::string& name, std::string& text) {
+  text = "#include <" + name + ">\n" + std::string(demo_sources[0].text);
+  return demo_with("demo/kernel.cuh", text);
+}
+
+TEST(Compiler, GivesAKernelTheHeadersOfCudaAndCcclThatItIncludes) {
+  REQUIRE_COMPILER();
+  const auto headers = find_header_folders(compiler_file());
+  if (const auto missing = missing_header(headers, {"mma.h", "cuda/pipeline"}); !missing.empty())
+    GTEST_SKIP() << missing;
+  std::string wmma_text, pipeline_text;
+  EXPECT_GT(compile(demo_spec(), sm_80, demo_including("mma.h", wmma_text)).cubin.size(), 0U);
+  EXPECT_GT(
+      compile(demo_spec(), sm_80, demo_including("cuda/pipeline", pipeline_text)).cubin.size(), 0U);
+}
+
+TEST(Compiler, SaysWhereItLookedForAHeaderThatIsNotThere) {
+  REQUIRE_COMPILER();
+  std::string text;
+  const std::string error =
+      compile_error(demo_spec(), sm_80, demo_including("cuda/no_such_header", text));
+  EXPECT_THAT(error, HasSubstr("<cuda/no_such_header>, a header of CUDA or CCCL, was not found"));
+  const auto headers = find_header_folders(compiler_file());
+  for (const auto& folder : headers.folders)
+    EXPECT_THAT(error, HasSubstr("not in " + folder.string()));
+  for (const auto& folder : headers.absent) EXPECT_THAT(error, HasSubstr("no " + folder.string()));
+}
+
+TEST(Compiler, TheHeadersCountInTheIdentityOfKernelsThatIncludeSome) {
+  REQUIRE_COMPILER();
+  EXPECT_EQ(toolchain_identity(demo_spec(), demo_sources), compiler_identity());
+  std::string text;
+  const auto sources = demo_including("mma.h", text);
+  EXPECT_EQ(toolchain_identity(demo_spec(), sources),
+            compiler_identity() ^ identity_of_headers(find_header_folders(compiler_file())));
 }
 
 TEST(Compiler, SaysThatAnInstanceDoesNotExist) {
