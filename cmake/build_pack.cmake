@@ -3,7 +3,7 @@
 get_filename_component(folder ${PACK} DIRECTORY)
 file(MAKE_DIRECTORY ${folder})
 file(REMOVE ${PACK})
-execute_process(COMMAND ${COMMAND} compile --pack ${PACK}
+execute_process(COMMAND ${COMMAND} compile --shipped --pack ${PACK}
   RESULT_VARIABLE status OUTPUT_VARIABLE table ERROR_VARIABLE messages)
 string(STRIP "${messages}" messages)
 if(status EQUAL 0)

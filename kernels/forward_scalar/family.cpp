@@ -78,18 +78,15 @@ class ForwardScalar final : public family::TypedFamily<Config> {
     if (config.keys_per_step < 1 || config.block_kv % config.keys_per_step != 0)
       return Support::no("block_kv {} is not a multiple of keys_per_step {}", config.block_kv,
                          config.keys_per_step);
-    if (budget(config).registers > max_registers(config, gpu))
+    if (budget(config).registers > family::registers_per_thread(threads(config), gpu))
       return Support::no("a thread would hold about {} registers of {}", budget(config).registers,
-                         max_registers(config, gpu));
-    if (layout(config).total > gpu.shared_bytes_per_block)
-      return Support::no("the tiles take {} bytes of shared memory, a block of {} has {}",
-                         layout(config).total, gpu.arch.to_string(), gpu.shared_bytes_per_block);
-    return Support::yes();
+                         family::registers_per_thread(threads(config), gpu));
+    return family::fits_shared_memory(layout(config).total, gpu);
   }
 
   [[nodiscard]] Config choose_default(const Problem& problem,
                                       const GpuLimits& /*gpu*/) const override {
-    return default_for(family::element_of<Element>(problem.dtype), problem.head_dim);
+    return default_for(family::element_of(problem.dtype), problem.head_dim);
   }
 
   [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
@@ -129,11 +126,7 @@ class ForwardScalar final : public family::TypedFamily<Config> {
       const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
     if (const Support support = valid(config, gpu); !support)
       core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    if (problem.head_dim > config.head_dim ||
-        config.element != family::element_of<Element>(problem.dtype))
-      core::fail(core::Status::invalid_argument,
-                 "config: head_dim {}, element {} does not serve {}", config.head_dim,
-                 static_cast<int>(config.element), problem.to_string());
+    family::check_serves(config.element, config.head_dim, problem);
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }
@@ -141,12 +134,6 @@ class ForwardScalar final : public family::TypedFamily<Config> {
  private:
   static constexpr int max_block_kv = 64;
   static constexpr int other_registers = 80;
-
-  /// What the register file leaves a thread, in the hardware's steps of 8.
-  static int max_registers(const Config& config, const GpuLimits& gpu) {
-    const int share = gpu.registers_per_multiprocessor / threads(config) / 8 * 8;
-    return std::min(share, 255);
-  }
 };
 
 }  // namespace

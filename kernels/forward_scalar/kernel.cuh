@@ -10,6 +10,7 @@
 #pragma once
 
 #include "device/attention/online_softmax.h"
+#include "device/attention/row_block.h"
 #include "device/ptx/element.h"
 #include "device/ptx/shuffle.h"
 #include "device/ptx/thread.h"
@@ -89,19 +90,11 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
   float* s_k = reinterpret_cast<float*>(device::shared_memory() + shared.s_k);
   float* s_v = reinterpret_cast<float*>(device::shared_memory() + shared.s_v);
 
-  const long long q_block = device::block_index() % params.q_blocks;
-  const long long batch_head = device::block_index() / params.q_blocks;
-  const long long head = batch_head % params.heads_q;
-  const long long batch = batch_head / params.heads_q;
-  const long long kv_head = head / params.group_size;
+  const auto block = device::row_block<T>(params, device::block_index(), C.block_q);
   const int row_lane = device::thread_index() % C.threads_per_row;
-  const long long first_row = q_block * C.block_q;
-  const long long q_row = first_row + device::thread_index() / C.threads_per_row;
-  const bool row_exists = q_row < params.seq_q;
-
-  const auto* g_q = static_cast<const T*>(params.g_q) + params.q_strides.offset(batch, head, q_row);
-  const auto* g_k = static_cast<const T*>(params.g_k) + params.k_strides.offset(batch, kv_head, 0);
-  const auto* g_v = static_cast<const T*>(params.g_v) + params.v_strides.offset(batch, kv_head, 0);
+  const int row = device::thread_index() / C.threads_per_row;  // of the block
+  const bool row_exists = row < block.rows;
+  const T* g_q = block.g_q + row * params.q_strides.seq;
 
   float r_q[slice(C)];
   float r_out[slice(C)];
@@ -112,17 +105,12 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
     r_out[e] = 0.0F;
   }
 
-  const auto row_keys =
-      row_exists ? device::visible_keys(params.band, q_row, params.seq_kv) : device::KeyRange{0, 0};
-  const long long last_row = first_row + C.block_q - 1;
-  const auto block_keys = device::visible_keys(
-      params.band, first_row, last_row < params.seq_q ? last_row : params.seq_q - 1, params.seq_kv);
-
+  const auto row_keys = device::keys_of_row(params, block, row);
   device::OnlineSoftmax softmax;
   float r_scores[C.keys_per_step];
-  for (long long tile = block_keys.begin; tile < block_keys.end; tile += C.block_kv) {
-    load_tile<C>(g_k, params.k_strides.seq, tile, params.seq_kv, params.head_dim, s_k);
-    load_tile<C>(g_v, params.v_strides.seq, tile, params.seq_kv, params.head_dim, s_v);
+  for (long long tile = block.keys.begin; tile < block.keys.end; tile += C.block_kv) {
+    load_tile<C>(block.g_k, params.k_strides.seq, tile, params.seq_kv, params.head_dim, s_k);
+    load_tile<C>(block.g_v, params.v_strides.seq, tile, params.seq_kv, params.head_dim, s_v);
     device::block_barrier();  // the tile is complete
 #pragma unroll 1
     for (int step = 0; step < C.block_kv; step += C.keys_per_step) {
@@ -138,14 +126,14 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
   if (!row_exists) return;
   // A row that sees no key is 0. One whose every score was -inf is 0 / 0, as the softmax says.
   const float inverse_sum = row_keys.empty() ? 0.0F : 1.0F / softmax.row_sum;
-  auto* g_o = static_cast<T*>(params.g_o) + params.o_strides.offset(batch, head, q_row);
+  T* g_o = block.g_o + row * params.o_strides.seq;
 #pragma unroll
   for (int e = 0; e < slice(C); ++e) {
     const int column = slice_element(C, row_lane, e);
     if (column < params.head_dim) device::from_float(r_out[e] * inverse_sum, g_o[column]);
   }
-  if (params.g_lse != nullptr && row_lane == 0)
-    params.g_lse[params.lse_strides.offset(batch, head, q_row)] =
+  if (block.g_lse != nullptr && row_lane == 0)
+    block.g_lse[row * params.lse_strides.seq] =
         row_keys.empty() ? -device::infinity : softmax.log_sum_exp();
 }
 

@@ -27,6 +27,7 @@ struct Options {
   std::vector<std::string> archs, variants;
   std::string family, config;
   std::string pack_file, json_file;
+  bool shipped_only = false;
 };
 
 std::vector<core::Arch> default_archs() {
@@ -66,6 +67,16 @@ const family::Family* family_of(std::string_view name) {
   return found;
 }
 
+/// The variant's Configs for such heads, in fp16 and bf16.
+CompileChoice variant_choice(const dispatch::Variant& variant,
+                             std::initializer_list<std::int64_t> head_dims) {
+  CompileChoice choice{family_of(variant.family), dispatch::pinned_of(variant).config};
+  for (const std::int64_t head_dim : head_dims)
+    for (const core::Dtype dtype : {core::Dtype::float16, core::Dtype::bfloat16})
+      choice.problems.push_back(core::contiguous_problem(dtype, 1, 8, 8, 512, 512, head_dim));
+  return choice;
+}
+
 CompileChoice choice_of_variant(const std::string& name) {
   const dispatch::Variant* variant = dispatch::find_variant(name);
   if (variant == nullptr) {
@@ -76,19 +87,29 @@ CompileChoice choice_of_variant(const std::string& name) {
   if (variant->backend != dispatch::Backend::cuda)
     fail(Status::invalid_argument, "variant: {} runs on the CPU and has no kernels to compile",
          name);
-  return {family_of(variant->family), dispatch::pinned_of(*variant).config};
+  return variant_choice(*variant, {64, 128, 256});
+}
+
+/// What the family ships and, unless that is all that is asked for, what its variants run the
+/// mission shape with.
+void add_family(const family::Family& family, bool shipped_only,
+                std::vector<CompileChoice>& choices) {
+  choices.push_back({&family, {}});
+  if (shipped_only) return;
+  for (const dispatch::Variant& variant : dispatch::all_variants())
+    if (variant.family == family.name()) choices.push_back(variant_choice(variant, {64}));
 }
 
 std::vector<CompileChoice> parse_choices(const Options& options) {
   std::vector<CompileChoice> choices;
   for (const std::string& name : options.variants) choices.push_back(choice_of_variant(name));
-  if (!options.family.empty()) {
-    CompileChoice choice{family_of(options.family), {}};
-    if (!options.config.empty()) choice.config = family::ConfigFields::parse(options.config);
-    choices.push_back(std::move(choice));
-  }
-  if (choices.empty())
-    for (const family::Family* family : family::all_families()) choices.push_back({family, {}});
+  if (!options.config.empty())
+    choices.push_back({family_of(options.family), family::ConfigFields::parse(options.config)});
+  else if (!options.family.empty())
+    add_family(*family_of(options.family), options.shipped_only, choices);
+  else if (choices.empty())
+    for (const family::Family* family : family::all_families())
+      add_family(*family, options.shipped_only, choices);
   return choices;
 }
 
@@ -279,6 +300,8 @@ void add_compile(CLI::App& app, int& exit_code) {
       ->add_option("--config", options->config,
                    "One Config of that family instead of those it ships: field=value,…")
       ->needs(family);
+  command->add_flag("--shipped", options->shipped_only,
+                    "Only the Configs that an installed library ships, without those of variants");
   command->add_option("--pack", options->pack_file, "Write the kernels to this file");
   command->add_option("--json", options->json_file, "Write the report to this file, - for stdout");
   command->callback([options, &exit_code] { exit_code = run_compile(*options); });

@@ -25,6 +25,33 @@ std::string names(const std::vector<core::Arch>& archs) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+bool planned(const CompilePlan& plan, const family::Family& family,
+             const family::ConfigFields& config, core::Arch arch) {
+  return std::any_of(plan.jobs.begin(), plan.jobs.end(), [&](const CompileJob& job) {
+    return job.family == &family && job.arch == arch && job.config == config;
+  });
+}
+
+/// The Configs to compile for a GPU; those that are not valid on it are skipped with the reason.
+std::vector<family::ConfigFields> chosen_configs(const CompileChoice& choice,
+                                                 const core::GpuLimits& gpu,
+                                                 const std::function<void(std::string)>& skip) {
+  if (choice.problems.empty() && !choice.config) return choice.family->shipped_configs(gpu);
+  std::vector<family::ConfigFields> wanted, valid;
+  const auto fields = choice.config.value_or(family::ConfigFields{});
+  for (const core::Problem& problem : choice.problems)
+    wanted.push_back(family::overlaid(choice.family->default_config(problem, gpu), fields));
+  if (choice.problems.empty()) wanted.push_back(fields);
+  for (const auto& config : wanted)
+    if (const core::Support support = choice.family->valid(config, gpu); support)
+      valid.push_back(config);
+    else
+      skip(choice.config && choice.problems.empty()
+               ? support.reason()
+               : fmt::format("{}: {}", config.to_string(), support.reason()));
+  return valid;
+}
+
 void plan_for_arch(const CompileChoice& choice, core::Arch arch, CompilePlan& plan) {
   const family::Family& family = *choice.family;
   const auto skip = [&](std::string reason) {
@@ -44,17 +71,10 @@ void plan_for_arch(const CompileChoice& choice, core::Arch arch, CompilePlan& pl
         [&](const CompileJob& job) { return job.family == &family && job.arch == arch; });
     if (planned) return;
   }
-  const core::GpuLimits gpu = core::limits_of(arch);
-  std::vector<family::ConfigFields> configs;
-  if (!choice.config)
-    configs = family.shipped_configs(gpu);
-  else if (const core::Support valid = family.valid(*choice.config, gpu); valid)
-    configs = {*choice.config};
-  else
-    skip(valid.reason());
-  for (const auto& config : configs)
-    for (const jit::KernelSpec& spec : family.kernels(config))
-      plan.jobs.push_back({&family, config, arch, spec});
+  for (const auto& config : chosen_configs(choice, core::limits_of(arch), skip))
+    if (choice.problems.empty() || !planned(plan, family, config, arch))
+      for (const jit::KernelSpec& spec : family.kernels(config))
+        plan.jobs.push_back({&family, config, arch, spec});
 }
 
 CompileOutcome run_job(const CompileJob& job) {

@@ -33,10 +33,12 @@ struct CompilePlan {
   std::vector<Skipped> skipped;
 };
 
-/// What the user chose: families, each with the one Config given or with all that it ships.
+/// What the user chose of a family: the one Config given, or all that it ships; or, where Problems
+/// are named, its default Configs for those with the fields given in their place.
 struct CompileChoice {
   const family::Family* family = nullptr;
   std::optional<family::ConfigFields> config;
+  std::vector<core::Problem> problems = {};
 };
 
 CompilePlan plan_jobs(const std::vector<CompileChoice>& choices,

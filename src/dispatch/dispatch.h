@@ -37,7 +37,7 @@ struct Choice {
 /// A family and, where given, a Config that the caller insists on instead of the dispatcher's own.
 struct Pinned {
   std::string family;
-  std::optional<family::ConfigFields> config;
+  std::optional<family::ConfigFields> config;  // fields not named are the default Config's
 
   bool operator==(const Pinned&) const = default;
 };

@@ -42,7 +42,8 @@ Selection select_pinned(const Problem& problem, const core::GpuLimits& gpu, cons
     return selection;
   }
   selection.family = family;
-  selection.config = pinned.config ? *pinned.config : family->default_config(problem, gpu);
+  selection.config = family->default_config(problem, gpu);
+  if (pinned.config) selection.config = family::overlaid(selection.config, *pinned.config);
   selection.reason = pinned.config ? "asked for, Config included" : "asked for; its default Config";
   return selection;
 }

@@ -15,7 +15,7 @@ struct Variant {
   std::string_view name;  // "v12_baseline"
   Backend backend;
   std::string_view family;   // "forward_scalar"
-  std::string_view config;   // "" for the family's default Config for the Problem
+  std::string_view config;   // fields in which it differs from the family's default Config
   std::string_view summary;  // one line
 };
 

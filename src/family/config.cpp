@@ -73,11 +73,25 @@ ConfigFields ConfigFields::parse(std::string_view text) {
   return fields;
 }
 
-void check_field_names(const ConfigFields& given, const ConfigFields& expected) {
+namespace {
+
+void check_known(const ConfigFields& given, const ConfigFields& expected) {
   for (const auto& [name, value] : given.fields())
     if (find(expected, name) == nullptr)
       fail(Status::invalid_argument, "config: unknown field {}; the fields are {}", name,
            expected.to_string());
+}
+
+}  // namespace
+
+ConfigFields overlaid(ConfigFields base, const ConfigFields& given) {
+  check_known(given, base);
+  for (const auto& [name, value] : given.fields()) base.set(name, value);
+  return base;
+}
+
+void check_field_names(const ConfigFields& given, const ConfigFields& expected) {
+  check_known(given, expected);
   for (const auto& [name, value] : expected.fields())
     if (find(given, name) == nullptr)
       fail(Status::invalid_argument, "config: field {} is missing", name);

@@ -47,6 +47,9 @@ ConfigFields to_fields(const Config& config) {
   return fields;
 }
 
+/// `base` with the fields that are given in their place. Throws for a field that base has not.
+ConfigFields overlaid(ConfigFields base, const ConfigFields& given);
+
 /// Throws when a field is missing or unknown, or a value does not fit its field's type.
 void check_field_names(const ConfigFields& given, const ConfigFields& expected);
 [[noreturn]] void fail_field_range(std::string_view field, std::int64_t value);

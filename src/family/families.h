@@ -6,5 +6,7 @@
 namespace flashcore::family {
 
 const Family* forward_scalar();
+const Family* forward_wmma();
+const Family* forward_cp_async();
 
 }  // namespace flashcore::family

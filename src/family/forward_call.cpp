@@ -1,6 +1,9 @@
 #include "family/forward_call.h"
 
+#include <algorithm>
 #include <numbers>
+
+#include "core/error.h"
 
 namespace flashcore::family {
 namespace {
@@ -22,9 +25,9 @@ device::ForwardParams forward_params(const core::Problem& problem, int block_q) 
           .band = problem.band(),
           .seq_q = problem.seq_q,
           .seq_kv = problem.seq_kv,
-          .q_blocks = q_blocks(problem, block_q),
-          .heads_q = static_cast<int>(problem.heads_q),
-          .group_size = static_cast<int>(problem.group_size()),
+          .q_blocks = device::make_divisor(static_cast<unsigned>(q_blocks(problem, block_q))),
+          .heads_q = device::make_divisor(static_cast<unsigned>(problem.heads_q)),
+          .group_size = device::make_divisor(static_cast<unsigned>(problem.group_size())),
           .head_dim = static_cast<int>(problem.head_dim)};
 }
 
@@ -42,6 +45,59 @@ core::Support fits_grid(const core::Problem& problem, int block_q, std::string_v
     return core::Support::yes();
   return core::Support::no("{}: {} needs more than {} blocks", family, problem.to_string(),
                            max_grid);
+}
+
+int head_dim_capacity(std::int64_t head_dim) {
+  for (const int capacity : tensor_core_head_dims)
+    if (head_dim <= capacity) return capacity;
+  core::fail(core::Status::internal, "no capacity for head_dim {}", head_dim);
+}
+
+core::Support supports_vectors(const core::Problem& problem, const core::GpuLimits& gpu,
+                               std::string_view family) {
+  constexpr int vector_bytes = 16;
+  constexpr int vector = 8;  // elements
+  if (gpu.arch.number() < 80)
+    return core::Support::no("{} needs sm_80 or newer, the GPU is {}", family,
+                             gpu.arch.to_string());
+  if (problem.dtype == core::Dtype::float32)
+    return core::Support::no("{} computes fp16 and bf16, the tensors are fp32", family);
+  if (problem.head_dim > tensor_core_head_dims.back())
+    return core::Support::no("{} takes head_dim up to {}, head_dim is {}", family,
+                             tensor_core_head_dims.back(), problem.head_dim);
+  if (problem.head_dim % vector != 0)
+    return core::Support::no("{} takes head_dim in multiples of {}, head_dim is {}", family, vector,
+                             problem.head_dim);
+  if (problem.alignment < vector_bytes)
+    return core::Support::no("{} loads {} bytes at a time, and rows are aligned to {}", family,
+                             vector_bytes, problem.alignment);
+  return core::Support::yes();
+}
+
+core::Support valid_head(device::Element element, int head_dim) {
+  if (element != device::Element::float16 && element != device::Element::bfloat16)
+    return core::Support::no("element {} is neither 0 (fp16) nor 1 (bf16)",
+                             static_cast<int>(element));
+  if (head_dim < 16 || head_dim % 16 != 0 || head_dim > tensor_core_head_dims.back())
+    return core::Support::no("head_dim {} is not a multiple of 16 up to {}", head_dim,
+                             tensor_core_head_dims.back());
+  return core::Support::yes();
+}
+
+core::Support fits_shared_memory(int bytes, const core::GpuLimits& gpu) {
+  if (bytes <= gpu.shared_bytes_per_block) return core::Support::yes();
+  return core::Support::no("the tiles take {} bytes of shared memory, a block of {} has {}", bytes,
+                           gpu.arch.to_string(), gpu.shared_bytes_per_block);
+}
+
+int registers_per_thread(int threads, const core::GpuLimits& gpu) {
+  return std::min(gpu.registers_per_multiprocessor / threads / 8 * 8, 255);
+}
+
+void check_serves(device::Element element, int head_dim, const core::Problem& problem) {
+  if (problem.head_dim > head_dim || element != element_of(problem.dtype))
+    core::fail(core::Status::invalid_argument, "config: head_dim {}, element {} does not serve {}",
+               head_dim, static_cast<int>(element), problem.to_string());
 }
 
 ForwardLaunch::ForwardLaunch(const core::Problem& problem, int block_q, int threads,

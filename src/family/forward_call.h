@@ -2,12 +2,15 @@
 // grid.
 #pragma once
 
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "core/support.h"
 #include "device/attention/forward_params.h"
+#include "device/element.h"
 #include "family/family.h"
 
 namespace flashcore::family {
@@ -41,9 +44,30 @@ class ForwardLaunch final : public PreparedLaunch {
 };
 
 /// A Config's element for a dtype that the GPU families compute.
-template <typename Element>
-Element element_of(core::Dtype dtype) {
-  return dtype == core::Dtype::float16 ? Element::float16 : Element::bfloat16;
+constexpr device::Element element_of(core::Dtype dtype) {
+  return dtype == core::Dtype::float16 ? device::Element::float16 : device::Element::bfloat16;
 }
+
+/// The head_dims that families of the tensor cores are compiled for: a Problem's is rounded up.
+inline constexpr std::array tensor_core_head_dims{32, 64, 96, 128, 192, 256};
+
+/// The smallest that holds head_dim, which is at most the largest.
+int head_dim_capacity(std::int64_t head_dim);
+
+/// What a family needs that loads fp16 or bf16 16 bytes at a time, for head_dim up to 256.
+core::Support supports_vectors(const core::Problem& problem, const core::GpuLimits& gpu,
+                               std::string_view family);
+
+/// Whether a Config's element and head_dim are ones that fragments of 16 can be made of.
+core::Support valid_head(device::Element element, int head_dim);
+
+/// Whether a block of the GPU has that much shared memory.
+core::Support fits_shared_memory(int bytes, const core::GpuLimits& gpu);
+
+/// What the register file leaves a thread of one block, in the hardware's steps of 8.
+int registers_per_thread(int threads, const core::GpuLimits& gpu);
+
+/// Throws invalid_argument where a Config is for another element or a smaller head_dim.
+void check_serves(device::Element element, int head_dim, const core::Problem& problem);
 
 }  // namespace flashcore::family

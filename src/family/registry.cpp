@@ -7,7 +7,7 @@
 namespace flashcore::family {
 
 std::span<const Family* const> all_families() {
-  static const std::array families{forward_scalar()};
+  static const std::array families{forward_scalar(), forward_wmma(), forward_cp_async()};
   return families;
 }
 

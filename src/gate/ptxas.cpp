@@ -61,8 +61,9 @@ PtxasOutcome run_ptxas(const dispatch::Variant& variant, const core::Problem& pr
     const core::GpuLimits limits = core::limits_of(arch);
     if (const core::Support support = family->supports(problem, limits); !support)
       return {skipped(support.reason()), {}};
-    const auto config = pinned.config.value_or(family->default_config(problem, limits));
     try {
+      const auto config = family::overlaid(family->default_config(problem, limits),
+                                           pinned.config.value_or(family::ConfigFields{}));
       const PtxasRecord record = report_of(*family, config, arch);
       outcome.by_arch[arch.to_string()] = record;
       detail += fmt::format("{}{} {} registers", detail.empty() ? "" : ", ", arch.to_string(),

@@ -60,13 +60,13 @@ class Closure {
   }
 
  private:
-  /// Names are rooted at kernels/; the compiler would also find one beside the including file. A
-  /// "name" found in neither place is an error that the compiler reports.
+  /// Names are rooted at kernels/; the compiler would also find a "name" beside the including file,
+  /// and one found in neither place is an error that it reports.
   void add_included(std::string_view from, const Include& include) {
     const bool rooted = add(include.name);
-    const bool beside =
-        add((std::filesystem::path(from).parent_path() / include.name).lexically_normal().string());
-    if (include.angled && !rooted && !beside) external_.emplace(include.name);
+    if (include.angled && !rooted) external_.emplace(include.name);
+    if (!include.angled)
+      add((std::filesystem::path(from).parent_path() / include.name).lexically_normal().string());
   }
 
   std::span<const EmbeddedSource> sources_;

@@ -62,10 +62,13 @@ TEST(IncludeClosure, FollowsIncludesOfIncludesHoweverTheyAreWritten) {
 TEST(IncludeClosure, NamesInAnglesThatNobodyEmbeddedAreTheInstallations) {
   const std::vector<EmbeddedSource> sources{
       {"a.cuh", "#include <mma.h>\n#include \"b.h\"\n#include \"misspelt.h\"\n"},
+      {"dir/beside.cuh", "#include <mma.h>\n"},
+      {"dir/mma.h", ""},
       {"b.h", "#include <cuda/pipeline>\n#include <a.cuh>\n#include <mma.h>\n"},
       {"plain.cuh", "// #include <mma.h>\n"},
   };
   EXPECT_THAT(include_closure("a.cuh", sources).external, ElementsAre("cuda/pipeline", "mma.h"));
+  EXPECT_THAT(include_closure("dir/beside.cuh", sources).external, ElementsAre("mma.h"));
   EXPECT_THAT(include_closure("plain.cuh", sources).external, ElementsAre());
 }
 

@@ -12,6 +12,7 @@
 #include "device/attention/online_softmax.h"
 #include "device/ptx/element.h"
 #include "device/ptx/shuffle.h"
+#include "device/ptx/vote.h"
 
 namespace flashcore::device {
 
@@ -75,12 +76,13 @@ inline float careful_row(const CarefulRow<T>& row, int lane, float (&r_out)[care
   return softmax.log_sum_exp();
 }
 
-/// Overwrites the row's output in global memory with what careful_row computes. Whoever wrote it
-/// before must be this warp, or be separated from it by a barrier.
+/// Overwrites the row's output in global memory, which this same warp may have written before, with
+/// what careful_row computes.
 template <typename T>
 inline void rewrite_row_carefully(const CarefulRow<T>& row, int lane, T* g_o) {
   float r_out[careful_elements];
   careful_row(row, lane, r_out);
+  warp_barrier();  // the lanes that wrote it before are not the ones that do now
 #pragma unroll
   for (int e = 0; e < careful_elements; ++e) {
     const int column = e * 32 + lane;

@@ -3,6 +3,7 @@
 
 #include "device/attention/band.h"
 #include "device/attention/tensor.h"
+#include "device/tile/divisor.h"
 
 namespace flashcore::device {
 
@@ -16,9 +17,9 @@ struct ForwardParams {
   RowStrides lse_strides;
   Band band;
   long long seq_q, seq_kv;
-  long long q_blocks;  // blocks of query rows in seq_q
-  int heads_q;
-  int group_size;            // query heads per key head
+  Divisor q_blocks;          // blocks of query rows in seq_q
+  Divisor heads_q;           // query heads
+  Divisor group_size;        // query heads per key head
   int head_dim;              // the Problem's
   float scale_log2e = 0.0F;  // scale * log2(e)
 };

@@ -6,7 +6,12 @@ namespace flashcore::device {
 template <int Stages>
 struct Ring {
   int stage = 0;
-  constexpr void advance() { stage = stage + 1 == Stages ? 0 : stage + 1; }
+  int parity = 0;  // of the turns completed: the phase of a stage's barriers
+  constexpr void advance() {
+    if (++stage < Stages) return;
+    stage = 0;
+    parity ^= 1;
+  }
 };
 
 }  // namespace flashcore::device

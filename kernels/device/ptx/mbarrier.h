@@ -1,0 +1,47 @@
+// Barriers in shared memory that some threads arrive at and others wait for (PTX ISA, "Parallel
+// Synchronization and Communication Instructions: mbarrier"), as sm_80 has them.
+#pragma once
+
+#include "device/ptx/shared_address.h"
+
+namespace flashcore::device {
+
+/// Completes a phase each time its count of arrivals is reached, then begins the next. Phases have
+/// parity 0, 1, 0, …; a phase before the first counts as complete, with parity 1.
+struct alignas(8) Mbarrier {
+  unsigned long long state;
+};
+
+/// By one thread, before a block barrier that shows the result to all who use it.
+inline void init(Mbarrier& barrier, int arrivals) {
+  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals)
+               : "memory");
+}
+
+/// What the thread wrote before is visible to whoever sees the phase complete.
+inline void arrive(Mbarrier& barrier) {
+  asm volatile(
+      "{ .reg .b64 phase; mbarrier.arrive.shared.b64 phase, [%0]; }" ::"r"(shared_address(&barrier))
+      : "memory");
+}
+
+/// Arrives when the thread's asynchronous copies so far have landed; the thread goes on at once.
+inline void arrive_after_copies(Mbarrier& barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(&barrier))
+               : "memory");
+}
+
+/// Returns when the phase of this parity has completed.
+inline void wait(const Mbarrier& barrier, int parity) {
+  unsigned complete = 0;
+  while (complete == 0)
+    asm volatile(
+        "{ .reg .pred complete;"
+        " mbarrier.test_wait.parity.shared.b64 complete, [%1], %2;"
+        " selp.u32 %0, 1, 0, complete; }"
+        : "=r"(complete)
+        : "r"(shared_address(&barrier)), "r"(parity)
+        : "memory");
+}
+
+}  // namespace flashcore::device

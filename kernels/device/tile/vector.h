@@ -1,0 +1,29 @@
+// A few neighbouring elements that move between memory and registers as one access.
+#pragma once
+
+namespace flashcore::device {
+
+/// Aligned to its size, which is at most 16 bytes: what one load or store instruction carries.
+template <typename T, int Count>
+struct alignas(sizeof(T) * Count) Vector {
+  static_assert(sizeof(T) * Count <= 16, "no instruction moves more than 16 bytes");
+  T values[Count];
+};
+
+/// Elements of fp16 or bf16 in 16 bytes.
+inline constexpr int vector_elements = 8;
+
+template <typename T, int Count>
+inline Vector<T, Count> load_vector(const T* source) {
+  return *reinterpret_cast<const Vector<T, Count>*>(source);
+}
+
+/// As words: of a struct whose elements were computed one by one the compiler makes one store per
+/// element.
+template <typename T, int Count>
+inline void store_vector(const Vector<T, Count>& vector, T* target) {
+  using Words = Vector<unsigned, sizeof(T) * Count / 4>;
+  *reinterpret_cast<Words*>(target) = __builtin_bit_cast(Words, vector);
+}
+
+}  // namespace flashcore::device
