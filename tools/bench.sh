@@ -3,7 +3,9 @@
 #   bash tools/bench.sh [--no-setup] [VARIANT…]
 #   --no-setup  install and build nothing: use what build/ holds
 #   VARIANT     as `flashcore info` lists them; without one, all that this machine can run
-# Results: results/bench_<variant>.json. Exit status 1 when a gate fails.
+#   ladder      every rung of the ladder in the same rounds, each against its limit
+# Results: results/bench_<variant>.json. Exit status 1 when a gate fails, 3 when what was asked for
+# could not be measured here.
 . "$(dirname "$0")/common.sh"
 
 no_setup=0
@@ -11,7 +13,7 @@ variants=()
 for argument in "$@"; do
   case $argument in
     --no-setup) no_setup=1 ;;
-    -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) fail "unknown option $argument (see --help)" 2 ;;
     *) variants+=("$argument") ;;
   esac
@@ -22,9 +24,12 @@ cd "$root"
 mkdir -p results/compile
 status=0
 
-say "the compiler's resource report (no GPU needed)"
-"$flashcore" compile --json results/compile/report.json || status=$?
-[ "$status" != 3 ] || { say "no kernel compiler on this machine: not checked"; status=0; }
+# The ladder's own ptxas gates hold its kernels to their budgets: on a lent GPU, minutes count.
+if [ "${variants[*]}" != ladder ]; then
+  say "the compiler's resource report (no GPU needed)"
+  "$flashcore" compile --json results/compile/report.json || status=$?
+  [ "$status" != 3 ] || { say "no kernel compiler on this machine: not checked"; status=0; }
+fi
 
 if [ ${#variants[@]} = 0 ]; then
   mapfile -t variants < <("$flashcore" info --runnable)
@@ -36,12 +41,12 @@ for variant in "${variants[@]}"; do
   rm -f "$file"
   code=0
   "$flashcore" bench --variant "$variant" --peers torch --json "$file" || code=$?
-  [ "$code" = 0 ] || status=$code
+  [ "$code" = 0 ] || [ "$status" = 1 ] || status=$code
   [ ! -f "$file" ] || files+=("$file")
 done
 
 if [ ${#files[@]} -gt 0 ]; then
   say "gates"
-  "$flashcore" gate "${files[@]}" || status=$?
+  "$flashcore" gate "${files[@]}" || status=1
 fi
 exit "$status"

@@ -12,8 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 extern char** environ;
 
@@ -59,6 +62,50 @@ std::string signal_name(int signal) {
                                  : fmt::format("SIG{}", abbreviation);
 }
 
+/// Forks on a thread that lives as long as the process: the kernel sends a child its
+/// PR_SET_PDEATHSIG when the *thread* that forked it ends, and the callers' threads come and go.
+class Forker {
+ public:
+  /// As fork(2); in the child, `body` is called and does not return.
+  static pid_t fork(const std::function<void()>& body) {
+    static auto* forker = new Forker;  // never destroyed: its thread is waiting when exit() runs
+    return forker->ask(body);
+  }
+
+ private:
+  Forker() {
+    std::thread([this] { serve(); }).detach();
+  }
+
+  pid_t ask(const std::function<void()>& body) {
+    const std::scoped_lock one_at_a_time(callers_);
+    std::unique_lock lock(mutex_);
+    body_ = &body;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return body_ == nullptr; });
+    errno = error_;
+    return pid_;
+  }
+
+  void serve() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] { return body_ != nullptr; });
+      pid_ = ::fork();
+      error_ = errno;
+      if (pid_ == 0) (*body_)();
+      body_ = nullptr;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex callers_, mutex_;
+  std::condition_variable changed_;
+  const std::function<void()>* body_ = nullptr;
+  pid_t pid_ = -1;
+  int error_ = 0;
+};
+
 }  // namespace
 
 Child::Child(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
@@ -85,8 +132,7 @@ void Child::start(const std::vector<std::string>& command,
   const std::vector<char*> argv = pointers(arguments);
   const std::vector<char*> envp = pointers(variables);
 
-  pid_ = fork();
-  if (pid_ == 0) {
+  pid_ = Forker::fork([&] {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // a parent that is killed takes it along
     dup2(input[1], STDIN_FILENO);
@@ -96,7 +142,7 @@ void Child::start(const std::vector<std::string>& command,
     const int error = errno;
     [[maybe_unused]] const auto written = write(exec_status[1], &error, sizeof error);
     _exit(127);
-  }
+  });
   const int fork_error = errno;
   for (const int fd : {input[1], output[1], errors[1], exec_status[1]}) close(fd);
   to_child_ = input[0];

@@ -1,5 +1,7 @@
 #include "bench/peer.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -16,19 +18,12 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<std::string> backend_names(bool on_gpu) {
-  if (on_gpu) return {"flash", "cudnn", "efficient"};
-  return {"cpu"};
-}
+constexpr std::array<std::string_view, 3> gpu_backends{"flash", "cudnn", "efficient"};
+constexpr std::string_view cpu_backend = "cpu";
 
-std::vector<PeerBackend> none_measured(bool on_gpu, const std::string& why) {
-  std::vector<PeerBackend> backends;
-  for (std::string& name : backend_names(on_gpu)) backends.push_back({std::move(name), why});
-  return backends;
-}
-
-json request_of(const PeerTask& task) {
+json request_of(const PeerTask& task, const std::vector<std::string>& backends) {
   return {{"do", "prepare"},
+          {"backends", backends},
           {"problem", gate::problem_to_json(task.problem)},
           {"device", task.on_gpu ? "cuda" : "cpu"},
           {"ordinal", task.ordinal},
@@ -46,16 +41,69 @@ double positive_time(const JsonReader& answer, const char* key) {
 
 }  // namespace
 
+PeerChoice parse_peers(std::string_view text) {
+  if (text == "none") return {};
+  PeerChoice choice{.torch = true, .backends = {}};
+  for (std::string_view rest = text; text != "torch";) {
+    const auto comma = rest.find(',');
+    const std::string_view item = rest.substr(0, comma);
+    const std::string_view backend = item.substr(std::min(item.find(':') + 1, item.size()));
+    const bool known =
+        std::find(gpu_backends.begin(), gpu_backends.end(), backend) != gpu_backends.end() ||
+        backend == cpu_backend;
+    if (!item.starts_with("torch:") || !known)
+      core::fail(core::Status::invalid_argument,
+                 "peers: '{}' is neither none nor torch nor some of torch:flash, torch:cudnn, "
+                 "torch:efficient, torch:cpu with commas",
+                 item);
+    choice.backends.emplace_back(backend);
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  return choice;
+}
+
+std::vector<std::string> TorchPeer::backend_names(bool on_gpu) const {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view name) {
+    if (only_.empty() || std::find(only_.begin(), only_.end(), name) != only_.end())
+      names.emplace_back(name);
+  };
+  if (on_gpu)
+    std::for_each(gpu_backends.begin(), gpu_backends.end(), add);
+  else
+    add(cpu_backend);
+  return names;
+}
+
+std::vector<PeerBackend> TorchPeer::none_measured(bool on_gpu, const std::string& why) const {
+  std::vector<PeerBackend> backends;
+  for (std::string& name : backend_names(on_gpu)) backends.push_back({std::move(name), why});
+  return backends;
+}
+
+void TorchPeer::start_early(const PeerTask& task) {
+  try {
+    if (absent_.empty() && child_ == nullptr) start(task);
+  } catch (const std::exception&) {
+    child_.reset();  // absent_ says why
+  }
+}
+
 std::vector<PeerBackend> TorchPeer::prepare(const PeerTask& task) {
+  if (backend_names(task.on_gpu).empty()) return {};
   if (!absent_.empty()) return none_measured(task.on_gpu, absent_);
   try {
     if (child_ == nullptr || !child_->alive()) start(task);
-    const json answer = ask(request_of(task));
+    const json answer = ask(request_of(task, backend_names(task.on_gpu)));
     std::vector<PeerBackend> backends;
     const JsonReader reader{answer, "answer"};
     reader.at("backends").for_each_element([&](const JsonReader& each) {
       backends.push_back({each.at("name").string(), each.at("not_measured").string()});
     });
+    if (reader.has("ceilings"))
+      ceilings_ = {.matmul_tflops = reader.at("ceilings").at("matmul_tflops").number(),
+                   .copy_gb_per_s = reader.at("ceilings").at("copy_gb_per_s").number()};
     return backends;
   } catch (const std::exception& failure) {
     child_.reset();

@@ -24,13 +24,19 @@ double input_bytes(const core::Problem& p) {
 
 }  // namespace
 
+Peaks peaks_of(const cuda::DeviceInfo& device) {
+  const double hertz = 1e3 * device.clock_khz;
+  return {.tflops = 1e-12 * operations_per_clock(device.limits.arch) *
+                    device.limits.multiprocessors * hertz,
+          // Both edges of the memory clock carry data.
+          .gb_per_s = 2e-6 * device.memory_clock_khz * device.memory_bus_bits / 8};
+}
+
 double gpu_bound_us(const core::Problem& problem, const cuda::DeviceInfo& device,
                     double footprint_bytes) {
-  const double hertz = 1e3 * device.clock_khz;
-  const double operations =
-      operations_per_clock(device.limits.arch) * device.limits.multiprocessors * hertz;
-  // Both edges of the memory clock carry data.
-  const double bytes_per_second = 2e3 * device.memory_clock_khz * device.memory_bus_bits / 8;
+  const Peaks peaks = peaks_of(device);
+  const double operations = 1e12 * peaks.tflops;
+  const double bytes_per_second = 1e9 * peaks.gb_per_s;
   const double kept =
       std::min(1.0, static_cast<double>(device.l2_bytes) / std::max(footprint_bytes, 1.0));
   double bound = 0;

@@ -8,6 +8,14 @@
 
 namespace flashcore::bench {
 
+/// What a GPU could reach at its highest clocks, from its data sheet's figures; 0 where one is not
+/// known.
+struct Peaks {
+  double tflops = 0;  // dense 16-bit multiply-adds on the matrix units
+  double gb_per_s = 0;
+};
+Peaks peaks_of(const cuda::DeviceInfo& device);
+
 /// The least microseconds a cold call can take on a GPU: its multiply-adds at the matrix units'
 /// peak and highest clock, or its inputs through the memory's peak bandwidth, whichever is more. Of
 /// the rotating footprint the part that fits in L2 may have stayed there. 0 where the

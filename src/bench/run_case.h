@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bench/peer.h"
+#include "bench/worker_pool.h"
 #include "dispatch/variants.h"
 #include "gate/latency.h"
 #include "gate/record.h"
@@ -31,12 +33,22 @@ struct CaseOptions {
   int trials = 20;
   std::uint64_t seed = 1;
   gate::LatencyTargets targets;
+  std::vector<std::string> gates_left_out;  // recorded as skipped
+  bool as_rung = false;                     // judges each variant against its limit on the ladder
+  WorkerPool* workers = nullptr;            // where to find workers and leave them; null: new ones
   Fault fault;
   std::function<void(std::string_view)> progress = [](std::string_view) {};
 };
 
-/// Never throws for what the variant or a peer does: that is what the record says. `peer` null:
-/// none.
+/// Several variants of one backend on one Problem. Their gates run side by side; the times are
+/// taken in the same rounds, in turns, with the peers between each variant's two. Never throws for
+/// what a variant or a peer does. `progress` may be called by several threads at once.
+std::vector<gate::CaseRecord> run_cases(std::span<const dispatch::Variant* const> variants,
+                                        const core::Problem& problem, const CaseOptions& options,
+                                        TorchPeer* peer);
+
+/// One variant. Never throws for what the variant or a peer does: that is what the record says.
+/// `peer` null: none.
 gate::CaseRecord run_case(const dispatch::Variant& variant, const core::Problem& problem,
                           const CaseOptions& options, TorchPeer* peer);
 

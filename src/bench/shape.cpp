@@ -133,6 +133,16 @@ Problem to_problem(const Shape& shape, core::Dtype dtype, const core::Mask& mask
                                   shape.seq_kv, shape.head_dim, mask);
 }
 
+std::string flags_of(const Problem& problem) {
+  std::string text =
+      fmt::format("--shape {} --dtype {}", to_string(problem), core::name(problem.dtype));
+  const core::Mask& mask = problem.mask;
+  if (mask.kind != MaskKind::none) text += fmt::format(" --mask {}", core::name(mask.kind));
+  if (mask.window_left >= 0 || mask.window_right >= 0)
+    text += fmt::format(" --window={},{}", mask.window_left, mask.window_right);
+  return text;
+}
+
 std::vector<Problem> suite_problems(std::string_view names, core::Dtype dtype,
                                     const core::Mask& mask) {
   std::vector<Problem> problems;

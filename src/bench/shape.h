@@ -25,6 +25,9 @@ Shape parse_shape(std::string_view text);
 /// The inverse: "b=1,h=8,s=512,d=64".
 std::string to_string(const core::Problem& problem);
 
+/// The command's flags that repeat one Problem: "--shape b=1,h=8,s=512,d=64 --dtype fp16".
+std::string flags_of(const core::Problem& problem);
+
 core::Problem to_problem(const Shape& shape, core::Dtype dtype, const core::Mask& mask);
 
 /// "mission", "small", "sweep" or several with commas between them. mission and small take the mask

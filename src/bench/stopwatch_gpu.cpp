@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t most_launches = 50;  // the graph's own start is spread over them
 constexpr int eager_calls = 5;              // per round, after one that is not timed
+constexpr double long_call_us = 1e3;        // whose completion one call measures well enough
 
 constexpr std::size_t aligned(std::size_t bytes) {
   return (bytes + 255) / 256 * 256;
@@ -72,13 +73,16 @@ class GpuStopwatch final : public Stopwatch {
         calls_(distinct_calls(target.problem(), seed)),
         workspace_(target.workspace_bytes()) {
     const auto& device = cuda::device_info(target.device().ordinal);
+    const double call_us = probe_call_us();
+    eager_calls_ = call_us > long_call_us ? 1 : eager_calls;
     rotation_ =
         plan_rotation(target.problem().bytes(), 2 * static_cast<std::int64_t>(device.l2_bytes),
-                      probe_call_us(), most_launches);
+                      call_us, most_launches);
     sets_ = std::make_unique<DeviceSets>(calls_.front(), rotation_.sets);
     for (std::int64_t set = 0; set < rotation_.sets; ++set) sets_->upload(set, call_of(set));
     cold_ =
         capture([&](std::int64_t launch) { return launch % rotation_.sets; }, rotation_.launches);
+    if (rotation_.sets == 1) return;  // one set is larger than L2: the warm graph would be the cold
     warm_launches_ = std::min(rotation_.launches, most_launches);
     warm_ = capture([](std::int64_t) { return std::int64_t{0}; }, warm_launches_);
   }
@@ -88,10 +92,11 @@ class GpuStopwatch final : public Stopwatch {
   Round measure() override {
     Round round;
     round.cold_us = time_graph(*cold_) / static_cast<double>(rotation_.launches);
-    round.warm_us = time_graph(*warm_) / static_cast<double>(warm_launches_);
+    round.warm_us =
+        warm_ == nullptr ? round.cold_us : time_graph(*warm_) / static_cast<double>(warm_launches_);
     time_eager();
     std::vector<double> times;
-    for (int i = 0; i < eager_calls; ++i) times.push_back(time_eager());
+    for (int i = 0; i < eager_calls_; ++i) times.push_back(time_eager());
     round.eager_us = gate::median(times);
     return round;
   }
@@ -169,6 +174,7 @@ class GpuStopwatch final : public Stopwatch {
   std::unique_ptr<DeviceSets> sets_;
   Rotation rotation_;
   std::int64_t warm_launches_ = 1;
+  int eager_calls_ = eager_calls;
   std::unique_ptr<cuda::Graph> cold_, warm_;
 };
 

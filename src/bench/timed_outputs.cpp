@@ -27,7 +27,8 @@ std::string objection_to(core::HostCall& call, std::int64_t set, std::uint64_t s
   return accuracy.correct ? "" : fmt::format("timed buffer set {}: {}", set, accuracy.reason);
 }
 
-std::array<std::int64_t, 3> checked_sets(const Rotation& rotation) {
+std::vector<std::int64_t> checked_sets(const Rotation& rotation) {
+  if (rotation.sets == 1) return {0};
   return {0, rotation.sets / 2, rotation.sets - 1};
 }
 

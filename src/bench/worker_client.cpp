@@ -12,11 +12,21 @@ namespace flashcore::bench {
 
 using nlohmann::json;
 
+WorkerClient::~WorkerClient() {
+  if (options_.workers != nullptr && child_ != nullptr && child_->alive())
+    options_.workers->give_back(std::move(child_));
+}
+
+std::unique_ptr<Child> WorkerClient::find_worker() {
+  std::unique_ptr<Child> idle = options_.workers == nullptr ? nullptr : options_.workers->take();
+  return idle != nullptr ? std::move(idle) : std::make_unique<Child>(options_.worker_command);
+}
+
 json WorkerClient::ask(json request, std::string_view phase) {
   if (options_.fault.phase == phase) request["fault"] = options_.fault.kind;
   try {
     if (child_ == nullptr) {
-      child_ = std::make_unique<Child>(options_.worker_command);
+      child_ = find_worker();
       ask_once({{"do", "prepare"},
                 {"variant", variant_.name},
                 {"problem", gate::problem_to_json(problem_)},

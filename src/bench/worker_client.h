@@ -28,11 +28,15 @@ class WorkerClient {
   WorkerClient(const dispatch::Variant& variant, const core::Problem& problem,
                const CaseOptions& options)
       : variant_(variant), problem_(problem), options_(options) {}
+  ~WorkerClient();
+  WorkerClient(const WorkerClient&) = delete;
+  WorkerClient& operator=(const WorkerClient&) = delete;
 
   /// Asks a prepared worker. Throws PhaseFailure; the next request gets a new worker.
   nlohmann::json ask(nlohmann::json request, std::string_view phase);
 
  private:
+  std::unique_ptr<Child> find_worker();
   nlohmann::json ask_once(const nlohmann::json& request);
 
   const dispatch::Variant& variant_;

@@ -1,22 +1,21 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 
-#include "bench/provenance.h"
 #include "bench/run_case.h"
 #include "bench/shape.h"
+#include "bench/summary.h"
 #include "cli/bench_table.h"
 #include "cli/commands.h"
+#include "cli/ladder.h"
 #include "cli/problem_flags.h"
 #include "cli/progress.h"
+#include "cli/result_file.h"
 #include "core/error.h"
 #include "gate/rules.h"
-#include "io/file.h"
 
 namespace flashcore::cli {
 
@@ -25,13 +24,13 @@ using core::fail;
 using core::Problem;
 using core::Status;
 using gate::CaseRecord;
-using nlohmann::json;
 
 namespace {
 
 struct BenchFlags {
   ProblemFlags problem;
   std::string suites;
+  bool all_gates = false;
   std::string peers = "none";
   std::string json;
   CaseOptions options;
@@ -47,12 +46,18 @@ stability, safety, latency) and is timed: cold (buffers that no cache holds), wa
 and eager (from the host's call to completion), each the median over rounds in which the peers take
 turns. `ours/peer` is our cold time over the fastest peer's: below 1 is faster.
 
+`--variant ladder` runs every rung of the ladder at the mission shape in the same rounds and holds
+each to its limit, a multiple of SDPA's flash backend.
+
 Examples:
   flashcore bench
   flashcore bench --shape b=4,h=16,s=2048,d=128 --mask causal_bottom_right --peers torch
   flashcore bench --variant v12_baseline --suite mission,small --json results/v12.json
+  flashcore bench --variant phase_2e --suite sweep --peers torch:flash --json results/sweep.json
+  flashcore bench --variant ladder --peers torch --json results/bench_ladder.json
 
-Exit status: 0 no gate failed, 1 one did, 2 bad usage, 3 no GPU where one was asked for.)";
+Exit status: 0 no gate failed, 1 one did, 2 bad usage, 3 no GPU where one was asked for, or a rung
+of the ladder that was not measured.)";
 
 std::vector<Problem> problems_of(const BenchFlags& flags) {
   const core::Dtype dtype = dtype_of(flags.problem);
@@ -80,96 +85,75 @@ CaseOptions case_options(const BenchFlags& flags) {
   return options;
 }
 
-/// This process's own, as it was typed, but for the folder that the program lies in.
-std::vector<std::string> command_line() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> words;
-  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-  if (!words.empty()) words.front() = std::filesystem::path(words.front()).filename().string();
-  return words;
+bench::WorkerPool& workers() {
+  static bench::WorkerPool pool;
+  return pool;
 }
 
-/// Grows case by case: what was measured is kept, whatever happens next.
-class ResultFile {
- public:
-  explicit ResultFile(std::string path) : path_(std::move(path)) {
-    if (to_file()) io::OutputFile{path_};  // a path that cannot be written is found out now
-    document_ = {{"schema", gate::schema_version},
-                 {"cases", json::array()},
-                 {"provenance", bench::run_provenance(command_line())}};
-  }
-
-  [[nodiscard]] const json& provenance() const { return document_["provenance"]; }
-  [[nodiscard]] bool to_stdout() const { return path_ == "-"; }
-
-  void add(json entry) {
-    document_["cases"].push_back(std::move(entry));
-    if (!to_file()) return;
-    const std::string text = document_.dump(2) + '\n';
-    io::OutputFile file(path_);
-    file.write(text.data(), text.size());
-    file.commit();
-  }
-
-  void finish() const {
-    if (to_stdout()) fmt::print("{}\n", document_.dump(2));
-  }
-
- private:
-  [[nodiscard]] bool to_file() const { return !path_.empty() && !to_stdout(); }
-
-  std::string path_;
-  json document_;
-};
-
-/// One case, with where and how it was measured beside its result.
-CaseRecord run_one(const dispatch::Variant& variant, const Problem& problem,
-                   const CaseOptions& options, bench::TorchPeer* peer, ResultFile& results) {
-  json provenance = results.provenance();
-  provenance["seed"] = options.seed;
-  provenance["rounds"] = options.rounds;
-  provenance["trials"] = options.trials;
-  const bool needs_gpu = variant.backend != dispatch::Backend::cpu;
-  const json before = needs_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
-  CaseRecord record = bench::run_case(variant, problem, options, peer);
-  provenance["gpu_before"] = before;
-  provenance["gpu_after"] = needs_gpu ? bench::gpu_state(options.ordinal) : json(nullptr);
-  json entry = gate::case_to_json(record);
-  entry["provenance"] = std::move(provenance);
-  results.add(std::move(entry));
-  return record;
+/// The sweep's 36 large Problems are asked what depends on the shape: correct, and how fast.
+std::vector<std::string> gates_left_out(const BenchFlags& flags, const Problem& problem) {
+  const bool has_sweep = flags.suites.find("sweep") != std::string::npos;
+  if (!has_sweep || flags.all_gates) return {};
+  const auto sweep = bench::suite_problems("sweep", problem.dtype, problem.mask);
+  if (std::find(sweep.begin(), sweep.end(), problem) == sweep.end()) return {};
+  return {"determinism", "stability", "safety"};
 }
 
-bool any_failed(const std::vector<CaseRecord>& records) {
-  for (const CaseRecord& record : records)
-    for (const auto& [gate, result] : record.gates)
-      if (result.verdict == gate::Verdict::fail) return true;
-  return false;
-}
-
-int run_bench(const BenchFlags& flags) {
+std::vector<CaseRecord> run_each(const BenchFlags& flags, CaseOptions& options,
+                                 bench::TorchPeer* peer, ResultFile& results) {
   const std::vector<Problem> problems = problems_of(flags);
-  CaseOptions options = case_options(flags);
   const auto variants = chosen_variants(flags.problem);
-  ResultFile results(flags.json);
-  std::optional<bench::TorchPeer> peer;
-  if (flags.peers == "torch") peer.emplace(bench::torch_peer_command(), options.phase_limit);
-
   std::vector<CaseRecord> records;
   Progress progress(variants.size() * problems.size(), "bench");
   for (const dispatch::Variant* variant : variants)
     for (const Problem& problem : problems) {
       options.progress = [&](std::string_view phase) {
-        progress.note(fmt::format("{}, {}: {}", variant->name, problem.to_string(), phase));
+        progress.note(fmt::format("{}: {}", problem.to_string(), phase));
       };
-      records.push_back(run_one(*variant, problem, options, peer ? &*peer : nullptr, results));
+      options.gates_left_out = gates_left_out(flags, problem);
+      for (CaseRecord& record :
+           run_and_record(std::span{&variant, 1}, problem, options, peer, results))
+        records.push_back(std::move(record));
       progress.advance();
     }
-  progress.clear();
+  return records;
+}
+
+std::vector<CaseRecord> run_rungs(const BenchFlags& flags, CaseOptions& options,
+                                  bench::TorchPeer* peer, ResultFile& results) {
+  if (!flags.problem.shapes.empty() || !flags.suites.empty() || flags.problem.variants.size() > 1)
+    fail(Status::invalid_argument,
+         "variant: ladder runs alone and at the mission shape, without --shape and --suite");
+  Progress progress(0, "ladder");
+  options.progress = [&](std::string_view phase) { progress.note(phase); };
+  options.as_rung = true;
+  return run_and_record(ladder_variants(), gate::mission_problem(), options, peer, results);
+}
+
+int run_bench(const BenchFlags& flags) {
+  const auto& names = flags.problem.variants;
+  const bool is_ladder = std::find(names.begin(), names.end(), "ladder") != names.end();
+  CaseOptions options = case_options(flags);
+  options.workers = &workers();
+  const bench::PeerChoice peers = bench::parse_peers(flags.peers);
+  if (!is_ladder) {  // what is wrong with the flags is said before anything is written
+    problems_of(flags);
+    chosen_variants(flags.problem);
+  }
+  ResultFile results(flags.json);
+  std::optional<bench::TorchPeer> peer;
+  if (peers.torch) peer.emplace(bench::torch_peer_command(), options.phase_limit, peers.backends);
+  const auto run = is_ladder ? run_rungs : run_each;
+  const std::vector<CaseRecord> records = run(flags, options, peer ? &*peer : nullptr, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
-  fmt::print(for_people, "{}{}", bench_table(records), gate_notes(records));
+  fmt::print(for_people, "{}{}{}", is_ladder ? ladder_table(records) : bench_table(records),
+             peer_summary_table(bench::summarize_peers(records)), gate_notes(records));
   results.finish();
-  return any_failed(records) ? exit_failed : exit_ok;
+  if (any_failed(records)) return exit_failed;
+  if (!is_ladder) return exit_ok;
+  const std::string missing = not_measured_rungs(records);
+  fmt::print(for_people, "{}", missing);
+  return missing.empty() ? exit_ok : exit_missing;
 }
 
 void add_flags(CLI::App& command, BenchFlags& flags) {
@@ -180,9 +164,12 @@ void add_flags(CLI::App& command, BenchFlags& flags) {
       "with commas; mission where no --shape is given");
   command
       .add_option("--peers", flags.peers,
-                  "torch: PyTorch's SDPA by $FLASHCORE_PYTHON or python3; none")
-      ->check(CLI::IsMember({"torch", "none"}))
+                  "torch: PyTorch's SDPA by $FLASHCORE_PYTHON or python3, every backend that the "
+                  "device has; some of torch:flash,torch:cudnn,torch:efficient,torch:cpu; none")
       ->capture_default_str();
+  command.add_flag("--all-gates", flags.all_gates,
+                   "Run every gate on the sweep's shapes too: by default they are asked for ptxas, "
+                   "correctness and latency");
   command.add_option("--json", flags.json, "Write the results to this file, or - for stdout");
   CaseOptions& options = flags.options;
   command.add_option("--rounds", options.rounds, "Rounds of the measurement")

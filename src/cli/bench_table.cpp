@@ -15,10 +15,6 @@ using gate::Verdict;
 
 namespace {
 
-std::string microseconds(double us) {
-  return us < 100 ? fmt::format("{:.2f}", us) : fmt::format("{:.0f}", us);
-}
-
 /// Cold, warm, eager, TFLOP/s.
 std::array<std::string, 4> time_cells(const std::optional<gate::Timing>& timing,
                                       const core::Problem& problem) {
@@ -30,15 +26,18 @@ std::array<std::string, 4> time_cells(const std::optional<gate::Timing>& timing,
           fmt::format("{:.{}f}", tflops, tflops < 1 ? 3 : 1)};
 }
 
-/// "5 pass, 1 skipped"; what failed or is inconclusive by name.
+}  // namespace
+
+std::string microseconds(double us) {
+  return us < 100 ? fmt::format("{:.2f}", us) : fmt::format("{:.0f}", us);
+}
+
 std::string gate_summary(const CaseRecord& record) {
   int passed = 0;
   int skipped = 0;
   std::string others;
-  for (const std::string_view name : gate::gate_names) {
-    const auto found = record.gates.find(std::string{name});
-    if (found == record.gates.end()) continue;
-    const Verdict verdict = found->second.verdict;
+  for (const std::string_view name : gate::names_of(record.gates)) {
+    const Verdict verdict = record.gates.at(std::string{name}).verdict;
     passed += verdict == Verdict::pass ? 1 : 0;
     skipped += verdict == Verdict::skipped ? 1 : 0;
     if (verdict == Verdict::fail || verdict == Verdict::inconclusive)
@@ -47,8 +46,6 @@ std::string gate_summary(const CaseRecord& record) {
   if (skipped > 0) others += fmt::format(", {} skipped", skipped);
   return fmt::format("{} pass{}", passed, others);
 }
-
-}  // namespace
 
 std::string bench_table(std::span<const CaseRecord> records) {
   constexpr auto right = Align::right;
@@ -82,10 +79,9 @@ std::string gate_notes(std::span<const CaseRecord> records) {
   std::string text;
   std::set<std::string> said;  // a reason to skip is the same for every Problem
   for (const CaseRecord& record : records)
-    for (const std::string_view name : gate::gate_names) {
-      const auto found = record.gates.find(std::string{name});
-      if (found == record.gates.end() || found->second.verdict == Verdict::pass) continue;
-      const auto& [verdict, detail, checks] = found->second;
+    for (const std::string_view name : gate::names_of(record.gates)) {
+      const auto& [verdict, detail, checks] = record.gates.at(std::string{name});
+      if (verdict == Verdict::pass) continue;
       const bool skipped = verdict == Verdict::skipped;
       if (skipped && (record.timing || !said.insert(record.variant + detail).second)) continue;
       const std::string what = skipped ? "" : fmt::format("{}, ", record.problem.to_string());
@@ -93,6 +89,23 @@ std::string gate_notes(std::span<const CaseRecord> records) {
           fmt::format("{}: {}{} {}: {}\n", record.variant, what, name, gate::name(verdict), detail);
     }
   return text;
+}
+
+std::string peer_summary_table(std::span<const bench::PeerSummary> summaries) {
+  Table table({{"what"},
+               {"peer"},
+               {"shapes", Align::right},
+               {"ours/peer, geometric mean", Align::right},
+               {"its speed", Align::right},
+               {"worst", Align::right},
+               {"at"}});
+  for (const bench::PeerSummary& summary : summaries)
+    if (summary.cells > 1)
+      table.add_row({summary.variant, summary.peer, std::to_string(summary.cells),
+                     fmt::format("{:.3f}", summary.mean_ratio),
+                     fmt::format("{:.2f} times", 1 / summary.mean_ratio),
+                     fmt::format("{:.3f}", summary.worst_ratio), summary.worst_problem});
+  return table.rows() > 0 ? "\n" + table.to_string() : "";
 }
 
 }  // namespace flashcore::cli

@@ -1,17 +1,27 @@
-// The benchmark's results for people: every case with its peers below it.
+// What `flashcore bench` prints for people.
 #pragma once
 
 #include <span>
 #include <string>
 
+#include "bench/summary.h"
 #include "gate/record.h"
 
 namespace flashcore::cli {
 
+/// "12.34", "1507"
+std::string microseconds(double us);
+
+/// "5 pass, 1 skipped"; what failed or is inconclusive by name.
+std::string gate_summary(const gate::CaseRecord& record);
+
+/// One row per case, the peers of a case below it.
 std::string bench_table(std::span<const gate::CaseRecord> records);
 
-/// Every gate that failed or is inconclusive, with its reason, one a line; and once a variant why
-/// gates of a case that could not run were skipped.
+/// A line for every gate that did not pass, and why; gates skipped for the same reason once.
 std::string gate_notes(std::span<const gate::CaseRecord> records);
+
+/// A row for each peer that several shapes were compared with; empty where there is none.
+std::string peer_summary_table(std::span<const bench::PeerSummary> summaries);
 
 }  // namespace flashcore::cli

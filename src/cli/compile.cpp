@@ -23,7 +23,7 @@ using core::fail;
 using core::Status;
 using nlohmann::json;
 
-struct Options {
+struct CompileFlags {
   std::vector<std::string> archs, variants;
   std::string family, config;
   std::string pack_file, json_file;
@@ -100,7 +100,7 @@ void add_family(const family::Family& family, bool shipped_only,
     if (variant.family == family.name()) choices.push_back(variant_choice(variant, {64}));
 }
 
-std::vector<CompileChoice> parse_choices(const Options& options) {
+std::vector<CompileChoice> parse_choices(const CompileFlags& options) {
   std::vector<CompileChoice> choices;
   for (const std::string& name : options.variants) choices.push_back(choice_of_variant(name));
   if (!options.config.empty())
@@ -230,7 +230,7 @@ void check_compiler(const std::vector<core::Arch>& archs) {
            arch.to_string(), jit::compiler_path(), fmt::join(supported, ", sm_"));
 }
 
-int run_compile(const Options& options) {
+int run_compile(const CompileFlags& options) {
   std::vector<core::Arch> archs = parse_archs(options.archs);
   const std::vector<CompileChoice> choices = parse_choices(options);
   check_compiler(archs);
@@ -272,7 +272,7 @@ int run_compile(const Options& options) {
 }  // namespace
 
 void add_compile(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompileFlags>();
   CLI::App* command = app.add_subcommand(
       "compile",
       "Compile every kernel for each architecture and check what it costs; no GPU needed");

@@ -203,12 +203,12 @@ void print_choices(const json& info) {
       fmt::print("{} does not run here: {}\n", text_of(variant["name"]), reason);
 }
 
-struct Options {
+struct InfoFlags {
   bool as_json = false;
   bool runnable = false;
 };
 
-int run_info(const Options& options) {
+int run_info(const InfoFlags& options) {
   if (options.runnable) {
     for (const dispatch::Variant& variant : dispatch::all_variants())
       if (dispatch::runs_here(variant)) fmt::print("{}\n", variant.name);
@@ -229,7 +229,7 @@ int run_info(const Options& options) {
 }  // namespace
 
 void add_info(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InfoFlags>();
   CLI::App* command = app.add_subcommand(
       "info", "What this machine has (CPU, GPUs, driver, compiler) and which variants run on it");
   auto* as_json = command->add_flag("--json", options->as_json, "Print it as JSON");

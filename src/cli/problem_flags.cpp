@@ -97,16 +97,6 @@ std::vector<core::Problem> shape_problems(const ProblemFlags& flags) {
   return problems;
 }
 
-std::string flags_of(const core::Problem& problem) {
-  std::string text =
-      fmt::format("--shape {} --dtype {}", bench::to_string(problem), core::name(problem.dtype));
-  const core::Mask& mask = problem.mask;
-  if (mask.kind != core::MaskKind::none) text += fmt::format(" --mask {}", core::name(mask.kind));
-  if (mask.window_left >= 0 || mask.window_right >= 0)
-    text += fmt::format(" --window={},{}", mask.window_left, mask.window_right);
-  return text;
-}
-
 std::vector<const Variant*> chosen_variants(const ProblemFlags& flags) {
   if (flags.device == "gpu") require_gpu();
   std::vector<const Variant*> chosen;

@@ -26,9 +26,6 @@ core::Dtype dtype_of(const ProblemFlags& flags);
 core::Mask mask_of(const ProblemFlags& flags);
 std::vector<core::Problem> shape_problems(const ProblemFlags& flags);
 
-/// The flags that repeat one Problem: "--shape b=1,h=8,s=512,d=64 --dtype fp16 --mask none".
-std::string flags_of(const core::Problem& problem);
-
 /// The variants asked for, or every one that runs here on the device asked for. Throws no_device
 /// where a GPU is asked for and there is none, invalid_argument for a name that does not exist or
 /// that the device excludes.

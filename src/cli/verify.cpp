@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "bench/shape.h"
 #include "cli/commands.h"
 #include "cli/problem_flags.h"
 #include "cli/progress.h"
@@ -68,7 +69,7 @@ std::vector<Work> work_of(const VerifyFlags& flags, const Variant& variant) {
   std::vector<Work> work;
   const auto add = [&](const Problem& problem) {
     work.push_back(
-        {problem, flags.seed, fmt::format("{} --seed {}", flags_of(problem), flags.seed)});
+        {problem, flags.seed, fmt::format("{} --seed {}", bench::flags_of(problem), flags.seed)});
   };
   const bool nothing_given = flags.problem.shapes.empty() && flags.random < 0;
   if (nothing_given) add(gate::mission_problem());

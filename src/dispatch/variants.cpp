@@ -49,6 +49,26 @@ std::span<const Variant> all_variants() {
   return variants;
 }
 
+std::span<const Rung> ladder() {
+  static constexpr std::array rungs{
+      Rung{.variant = "v12_baseline"},
+      Rung{.variant = "phase_2a", .limit = 14},
+      Rung{.variant = "phase_2b", .limit = 7},
+      Rung{.variant = "v8_dynamic", .limit = 3.5},
+      Rung{.variant = "phase_2c", .limit = 2.8},
+      Rung{.variant = "phase_2d", .limit = 1.4},
+      Rung{.variant = "phase_2e", .limit = 0.7, .tensor_pipe = 50},
+  };
+  return rungs;
+}
+
+const Rung* find_rung(std::string_view variant) {
+  const auto rungs = ladder();
+  const auto found = std::find_if(rungs.begin(), rungs.end(),
+                                  [&](const Rung& rung) { return rung.variant == variant; });
+  return found == rungs.end() ? nullptr : &*found;
+}
+
 const Variant* find_variant(std::string_view name) {
   const auto variants = all_variants();
   const auto found = std::find_if(variants.begin(), variants.end(),

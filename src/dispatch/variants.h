@@ -19,6 +19,19 @@ struct Variant {
   std::string_view summary;  // one line
 };
 
+/// A step of the ladder, and what its variant has promised.
+struct Rung {
+  std::string_view variant;
+  double limit = 0;  // at the mission shape, at most so many times SDPA's flash backend; 0: none
+  double tensor_pipe = 0;  // percent of the cycles, at least, at profile's own shape; 0: none
+};
+
+/// The ladder from its foot up. A rung's variant may be absent from all_variants().
+std::span<const Rung> ladder();
+
+/// Null for a variant that is no rung.
+const Rung* find_rung(std::string_view variant);
+
 /// In the order of the ladder: "cpu", then the GPU variants, slowest first.
 std::span<const Variant> all_variants();
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "dispatch/variants.h"
+#include "gate/ladder.h"
 #include "gate/ptxas.h"
 #include "gate/rules.h"
 
@@ -28,7 +30,11 @@ bool close(double a, double b) {
 std::optional<double> rule_limit(const CaseRecord& record, std::string_view what) {
   if (what == "max_error") return absolute_error_limit(record.problem).value_or(0);
   if (what == "roofline_fraction") return 1;
-  if (what == "cold_us") return record.on_gpu() ? latency_target_us(record.problem) : std::nullopt;
+  if (what == "cold_us") return cold_target_us(record);
+  if (what == "multiple_of_flash") {
+    const dispatch::Rung* rung = dispatch::find_rung(record.variant);
+    return rung == nullptr ? 0 : rung->limit;
+  }
   if (what == "ratio_to_best_peer" && record.on_gpu()) return std::nullopt;
   if (what == "ratio_to_best_peer") return cpu_ratio_target;
   return 0;
@@ -44,6 +50,11 @@ std::optional<std::pair<double, double>> recorded_as(const CaseRecord& record,
   if (what == "ratio_to_best_peer")
     return std::pair{record.best_peer ? record.best_peer->ratio.median : never,
                      record.best_peer ? record.best_peer->noise : 0};
+  if (what == "multiple_of_flash") {
+    const PeerRecord* flash = find_peer(record, ladder_peer);
+    return flash == nullptr ? std::pair{never, 0.0}
+                            : std::pair{flash->comparison->ratio.median, flash->comparison->noise};
+  }
   if (what == "roofline_fraction" && record.roofline)
     return std::pair{record.roofline->fraction, 0.0};
   return std::nullopt;
@@ -85,10 +96,17 @@ std::string objection(const CaseRecord& record, std::string_view gate, const Gat
 }
 
 /// A target that the rules set must have been judged.
-std::string missing_target(const CaseRecord& record, const GateResult& result) {
+std::string missing_target(const CaseRecord& record, std::string_view gate,
+                           const GateResult& result) {
   if (result.verdict == Verdict::fail) return "";
-  if (record.on_gpu() && record.timing && latency_target_us(record.problem) &&
-      find_check(result, "cold_us") == nullptr)
+  if (gate == ladder_gate) {
+    const dispatch::Rung* rung = dispatch::find_rung(record.variant);
+    const bool judged = find_check(result, "multiple_of_flash") != nullptr;
+    if (rung != nullptr && rung->limit > 0 && find_peer(record, ladder_peer) != nullptr && !judged)
+      return "the limit of this rung was not judged";
+  }
+  if (gate != "latency") return "";
+  if (record.timing && cold_target_us(record) && find_check(result, "cold_us") == nullptr)
     return "the target of this shape was not judged";
   if (!record.on_gpu() && record.best_peer && find_check(result, "ratio_to_best_peer") == nullptr)
     return "the ratio to the best peer was not judged";
@@ -105,8 +123,8 @@ GateResult audit_gate(const CaseRecord& record, std::string_view gate) {
                       result.checks};
   };
   if (const std::string why = objection(record, gate, result); !why.empty()) return refuse(why);
-  if (gate == "latency")
-    if (const std::string why = missing_target(record, result); !why.empty()) return refuse(why);
+  if (const std::string why = missing_target(record, gate, result); !why.empty())
+    return refuse(why);
   if (result.checks.empty()) {
     if (result.verdict == Verdict::pass || result.verdict == Verdict::inconclusive)
       return refuse("nothing was measured");
@@ -122,9 +140,15 @@ GateResult audit_gate(const CaseRecord& record, std::string_view gate) {
 
 AuditedCase audit(const CaseRecord& record, std::span<const std::string> required) {
   AuditedCase audited{fmt::format("{}, {}", record.variant, record.problem.to_string()), {}};
-  for (const std::string_view gate : gate_names) {
+  const auto asked_for = [&](std::string_view gate) {
+    return std::find(required.begin(), required.end(), gate) != required.end();
+  };
+  std::vector<std::string_view> gates(gate_names.begin(), gate_names.end());
+  if (record.gates.contains(std::string{ladder_gate}) || asked_for(ladder_gate))
+    gates.push_back(ladder_gate);
+  for (const std::string_view gate : gates) {
     GateResult result = audit_gate(record, gate);
-    const bool must_pass = std::find(required.begin(), required.end(), gate) != required.end();
+    const bool must_pass = asked_for(gate);
     if (must_pass &&
         (result.verdict == Verdict::skipped || result.verdict == Verdict::inconclusive)) {
       result.detail = fmt::format("required, but {}: {}", name(result.verdict), result.detail);

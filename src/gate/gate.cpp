@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace flashcore::gate {
@@ -48,6 +49,16 @@ GateResult judge(std::vector<Check> checks, const std::string& detail) {
   const Verdict verdict = verdict_of(checks);
   if (detail.empty() && !over.empty()) over.resize(over.size() - 2);
   return {verdict, over + detail, std::move(checks)};
+}
+
+std::vector<std::string_view> names_of(const std::map<std::string, GateResult>& gates) {
+  std::vector<std::string_view> names;
+  for (const std::string_view name : gate_names)
+    if (gates.contains(std::string{name})) names.push_back(name);
+  for (const auto& [name, result] : gates)
+    if (std::find(gate_names.begin(), gate_names.end(), name) == gate_names.end())
+      names.push_back(name);
+  return names;
 }
 
 GateResult skipped(std::string why) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ std::optional<Verdict> verdict_from_name(std::string_view text);
 /// In the order in which they are run and shown.
 inline constexpr std::array<std::string_view, 6> gate_names{
     "ptxas", "correctness", "determinism", "stability", "safety", "latency"};
+
+/// Asked only of a case that ran as a rung of the ladder: absent elsewhere.
+inline constexpr std::string_view ladder_gate = "ladder";
 
 /// One number that must be at most its limit. A measured NaN is over every limit.
 struct Check {
@@ -54,6 +58,9 @@ Verdict verdict_of(const std::vector<Check>& checks);
 
 /// The verdict of the checks, with `detail` preceded by the checks that are over their limits.
 GateResult judge(std::vector<Check> checks, const std::string& detail);
+
+/// The gates of a result in the order in which they are shown.
+std::vector<std::string_view> names_of(const std::map<std::string, GateResult>& gates);
 
 GateResult skipped(std::string why);
 /// A failure that has no number: a crash, a hang, an exception.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "gate/ladder.h"
 #include "gate/rules.h"
 
 namespace flashcore::gate {
@@ -31,7 +32,7 @@ GateResult judge_latency(const CaseRecord& record, int incorrect_timed_outputs,
        .limit = 1}};
   const std::size_t validity_checks = checks.size();
   auto target_us = targets.cold_us;
-  if (!target_us && record.on_gpu()) target_us = latency_target_us(record.problem);
+  if (!target_us) target_us = cold_target_us(record);
   if (target_us)
     checks.push_back({.what = "cold_us",
                       .measured = record.timing->cold.median,
@@ -45,7 +46,8 @@ GateResult judge_latency(const CaseRecord& record, int incorrect_timed_outputs,
                       .limit = *target_ratio,
                       .noise = record.best_peer->noise});
   const std::string detail = describe(record);
-  if (checks.size() == validity_checks && verdict_of(checks) == Verdict::pass)
+  const bool judged_as_rung = record.gates.contains(std::string{ladder_gate});
+  if (!judged_as_rung && checks.size() == validity_checks && verdict_of(checks) == Verdict::pass)
     return skipped((target_ratio ? "no peer was measured; " : "no target at this shape; ") +
                    detail);
   return judge(std::move(checks), detail);

@@ -1,8 +1,10 @@
 #include "gate/record.h"
 
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "gate/json_reader.h"
@@ -51,10 +53,24 @@ std::optional<Timing> timing_from_json(const JsonReader& reader, bool on_gpu) {
                 summary_from_json(reader.at("eager_us"))};
 }
 
+/// The ceilings of a roofline under their names in the record.
+template <typename Roofline>
+auto ceilings_of(Roofline& roofline) {
+  using Value = decltype((roofline.peak_tflops));
+  return std::array<std::pair<const char*, Value>, 4>{
+      {{"peak_tflops", roofline.peak_tflops},
+       {"peak_gb_per_s", roofline.peak_gb_per_s},
+       {"measured_tflops", roofline.measured_tflops},
+       {"measured_gb_per_s", roofline.measured_gb_per_s}}};
+}
+
 json peer_to_json(const PeerRecord& peer, bool on_gpu) {
   json result{{"name", peer.name}, {"backend", peer.backend}, {"version", peer.version}};
   add_timing(result, on_gpu, peer.timing);
   if (!peer.timing) result["not_measured"] = peer.not_measured;
+  if (peer.comparison)
+    result["comparison"] = {{"ratio", summary_to_json(peer.comparison->ratio)},
+                            {"noise", peer.comparison->noise}};
   return result;
 }
 
@@ -63,7 +79,13 @@ PeerRecord peer_from_json(const JsonReader& reader, bool on_gpu) {
                   .backend = reader.at("backend").string(),
                   .version = reader.at("version").string(),
                   .timing = timing_from_json(reader, on_gpu),
+                  .comparison = std::nullopt,
                   .not_measured = ""};
+  if (reader.has("comparison")) {
+    const JsonReader comparison = reader.at("comparison");
+    peer.comparison = {.ratio = summary_from_json(comparison.at("ratio")),
+                       .noise = comparison.at("noise").number()};
+  }
   if (!peer.timing) peer.not_measured = reader.at("not_measured").string();
   return peer;
 }
@@ -75,6 +97,21 @@ void add_ratio(json& result, const std::optional<RatioRecord>& best) {
   result["ratio_to_best_peer"] = best->ratio.median;
   result["best_peer"] = {
       {"peer", best->peer}, {"ratio", summary_to_json(best->ratio)}, {"noise", best->noise}};
+}
+
+json roofline_to_json(const RooflineRecord& roofline) {
+  json result{{"bound_us", roofline.bound_us}, {"fraction", roofline.fraction}};
+  for (const auto& [key, value] : ceilings_of(roofline))
+    if (value > 0) result[key] = value;
+  return result;
+}
+
+RooflineRecord roofline_from_json(const JsonReader& reader) {
+  RooflineRecord roofline{.bound_us = reader.at("bound_us").number(),
+                          .fraction = reader.at("fraction").number()};
+  for (const auto& [key, value] : ceilings_of(roofline))
+    if (reader.has(key)) value = reader.at(key).number();
+  return roofline;
 }
 
 RatioRecord ratio_from_json(const JsonReader& reader) {
@@ -152,9 +189,7 @@ json case_to_json(const CaseRecord& record) {
   add_timing(result, record.on_gpu(), record.timing);
   add_ratio(result, record.best_peer);
   if (record.timing) result["tflops"] = record.tflops();
-  if (record.roofline)
-    result["roofline"] = {{"bound_us", record.roofline->bound_us},
-                          {"fraction", record.roofline->fraction}};
+  if (record.roofline) result["roofline"] = roofline_to_json(*record.roofline);
   return result;
 }
 
@@ -178,31 +213,40 @@ CaseRecord case_from_json(const json& value, const std::string& path) {
   record.timing = timing_from_json(reader, record.on_gpu());
   record.noise = reader.at("noise").number();
   if (reader.has("best_peer")) record.best_peer = ratio_from_json(reader.at("best_peer"));
-  if (reader.has("roofline"))
-    record.roofline = {.bound_us = reader.at("roofline").at("bound_us").number(),
-                       .fraction = reader.at("roofline").at("fraction").number()};
+  if (reader.has("roofline")) record.roofline = roofline_from_json(reader.at("roofline"));
   return record;
 }
 
-std::vector<CaseRecord> read_results(const std::filesystem::path& file) {
+void check_schema(const json& document) {
+  const std::int64_t schema = JsonReader{document, "$"}.at("schema").integer();
+  if (schema != schema_version)
+    fail(Status::invalid_argument, "schema: {} is not {}, the one that is known", schema,
+         schema_version);
+}
+
+json read_document(const std::filesystem::path& file) {
   std::ifstream stream(file);
   if (!stream) fail(Status::io, "{}: cannot be read", file.string());
-  const json document = json::parse(stream, nullptr, false);
+  json document = json::parse(stream, nullptr, false);
   if (document.is_discarded())
     fail(Status::invalid_argument, "{}: not a JSON document", file.string());
+  return document;
+}
+
+std::vector<CaseRecord> read_results(const std::filesystem::path& file) {
+  return read_results(read_document(file), file.string());
+}
+
+std::vector<CaseRecord> read_results(const json& document, const std::string& file) {
   try {
-    const JsonReader reader{document, "$"};
-    const std::int64_t schema = reader.at("schema").integer();
-    if (schema != schema_version)
-      fail(Status::invalid_argument, "schema: {} is not {}, the one that is known", schema,
-           schema_version);
+    check_schema(document);
     std::vector<CaseRecord> records;
-    reader.at("cases").for_each_element([&](const JsonReader& entry) {
+    JsonReader{document, "$"}.at("cases").for_each_element([&](const JsonReader& entry) {
       records.push_back(case_from_json(entry.value(), entry.path().substr(2)));
     });
     return records;
   } catch (const core::Error& error) {
-    fail(error.status(), "{}: {}", file.string(), error.what());
+    fail(error.status(), "{}: {}", file, error.what());
   }
 }
 

@@ -27,11 +27,20 @@ struct Timing {
   bool operator==(const Timing&) const = default;
 };
 
+/// Our cold time over a peer's, from rounds measured side by side: below 1 is faster.
+struct PeerComparison {
+  Summary ratio;
+  double noise = 0;  // relative, of ours measured against itself
+
+  bool operator==(const PeerComparison&) const = default;
+};
+
 struct PeerRecord {
   std::string name;     // "torch_sdpa"
   std::string backend;  // "flash", "cudnn", "efficient", "cpu"
   std::string version;
   std::optional<Timing> timing;
+  std::optional<PeerComparison> comparison;
   std::string not_measured;  // why, where there is no timing
 
   bool operator==(const PeerRecord&) const = default;
@@ -44,11 +53,11 @@ struct PtxasRecord {
   bool operator==(const PtxasRecord&) const = default;
 };
 
-/// Our cold time over the fastest peer's, from rounds measured side by side: below 1 is faster.
+/// The comparison with the fastest peer.
 struct RatioRecord {
   std::string peer;  // "torch_sdpa flash"
   Summary ratio;
-  double noise = 0;  // relative, of ours measured against itself
+  double noise = 0;
 
   bool operator==(const RatioRecord&) const = default;
 };
@@ -57,6 +66,12 @@ struct RatioRecord {
 struct RooflineRecord {
   double bound_us = 0;
   double fraction = 0;  // bound over the cold time; above 1 the measurement is wrong
+  // What the bound is made of, and what a matrix product and a copy reached on this machine in the
+  // same run; 0 where it is not known.
+  double peak_tflops = 0;
+  double peak_gb_per_s = 0;
+  double measured_tflops = 0;
+  double measured_gb_per_s = 0;
 
   bool operator==(const RooflineRecord&) const = default;
 };
@@ -88,8 +103,15 @@ CaseRecord case_from_json(const nlohmann::json& json, const std::string& path);
 GateResult gate_from_json(const nlohmann::json& json, const std::string& path);
 PtxasRecord ptxas_from_json(const nlohmann::json& json, const std::string& path);
 
+/// Throws invalid_argument where the document is not of the schema that is known.
+void check_schema(const nlohmann::json& document);
+
 /// Every case of a result file. Throws io where it cannot be read, invalid_argument naming file and
 /// place where it is not what the schema says.
 std::vector<CaseRecord> read_results(const std::filesystem::path& file);
+std::vector<CaseRecord> read_results(const nlohmann::json& document, const std::string& file);
+
+/// A JSON file. Throws io where it cannot be read, invalid_argument where it is none.
+nlohmann::json read_document(const std::filesystem::path& file);
 
 }  // namespace flashcore::gate

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gate/accuracy.h"
+#include "gate/gate.h"
 
 namespace flashcore::gate {
 
@@ -36,12 +37,14 @@ std::span<const std::string_view> required_checks(std::string_view gate) {
       "guard_bytes_changed", "input_bytes_changed", "padding_bytes_changed", "spread_of_nan"};
   static constexpr std::array<std::string_view, 2> latency{"incorrect_timed_outputs",
                                                            "roofline_fraction"};
+  static constexpr std::array<std::string_view, 1> ladder{"multiple_of_flash"};
   if (gate == "ptxas") return ptxas;
   if (gate == "correctness") return correctness;
   if (gate == "determinism") return determinism;
   if (gate == "stability") return stability;
   if (gate == "safety") return safety;
   if (gate == "latency") return latency;
+  if (gate == ladder_gate) return ladder;
   return {};
 }
 

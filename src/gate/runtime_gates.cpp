@@ -7,9 +7,9 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <thread>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "gate/rules.h"
 #include "gate/sampling.h"
 
@@ -43,10 +43,8 @@ std::uint64_t hash_outputs(const HostCall& call) {
   return hash;
 }
 
-unsigned threads_for(const core::Problem& problem, int trials) {
-  const double fitting = std::max(1.0, trial_memory / problem.bytes());
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  return static_cast<unsigned>(std::min({fitting, static_cast<double>(cores), 1.0 * trials}));
+std::size_t trials_at_once(const core::Problem& problem) {
+  return static_cast<std::size_t>(std::max(1.0, trial_memory / problem.bytes()));
 }
 
 double as_count(std::size_t value) {
@@ -103,20 +101,11 @@ GateResult run_stability(const Target& target, const RunOptions& options) {
     return skipped(
         fmt::format("{} trials were asked for, the rule is {}", options.trials, stability_trials));
   std::vector<std::string> failures(static_cast<std::size_t>(options.trials));
-  std::atomic<int> next = 0;
   std::atomic<int> done = 0;
-  const auto work = [&] {
-    for (int trial = next++; trial < options.trials; trial = next++) {
-      const auto index = static_cast<std::size_t>(trial);
-      failures[index] = run_trial(target, options.seed + 1000 + index);
-      ++done;
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < threads_for(target.problem(), options.trials); ++i)
-      threads.emplace_back(work);
-  }
+  core::parallel_for(failures.size(), trials_at_once(target.problem()), [&](std::size_t trial) {
+    failures[trial] = run_trial(target, options.seed + 1000 + trial);
+    ++done;
+  });
   const auto incorrect = std::count_if(failures.begin(), failures.end(),
                                        [](const std::string& failure) { return !failure.empty(); });
   const auto first = std::find_if(failures.begin(), failures.end(),

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <vector>
+
+#include "core/parallel.h"
 
 namespace flashcore::gate {
 
@@ -45,6 +48,23 @@ Place draw_place(const Problem& p, std::int64_t rows, std::mt19937_64& generator
   const bool top_left = p.mask.kind == MaskKind::causal_top_left;
   const std::int64_t last = (top_left ? std::min(p.seq_q, p.seq_kv) : p.seq_q) - rows;
   return {below(p.batch), below(p.heads_q), window_alone ? last : below(last + 1)};
+}
+
+/// The largest errors, and the reason of the first block that is incorrect.
+Accuracy worst_of(const std::vector<Place>& places, const std::vector<Accuracy>& accuracies) {
+  Accuracy worst;
+  worst.correct = true;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Accuracy& accuracy = accuracies[i];
+    worst.max_error = std::max(worst.max_error, accuracy.max_error);
+    worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
+    worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
+    if (accuracy.correct || !worst.correct) continue;
+    worst.correct = false;
+    worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", places[i].batch,
+                               places[i].head, places[i].first, accuracy.reason);
+  }
+  return worst;
 }
 
 }  // namespace
@@ -89,21 +109,14 @@ Accuracy check_sampled(HostCall& call, bool normal_inputs, std::uint64_t seed, d
   const std::int64_t rows = std::min({rows_per_block, p.seq_q, p.seq_kv});
   const auto blocks =
       static_cast<int>(std::max(1.0, budget / (row_cost * static_cast<double>(rows))));
-  Accuracy worst;
-  worst.correct = true;
-  for (int i = 0; i < blocks && worst.correct; ++i) {
-    const Place place = draw_place(p, rows, generator);
-    HostCall block = extract_rows(call, place.batch, place.head, place.first, rows);
-    Accuracy accuracy = check_accuracy(block, true, normal_inputs);
-    worst.correct = accuracy.correct;
-    worst.max_error = std::max(worst.max_error, accuracy.max_error);
-    worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
-    worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
-    if (!accuracy.correct)
-      worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", place.batch, place.head,
-                                 place.first, accuracy.reason);
-  }
-  return worst;
+  std::vector<Place> places;
+  for (int i = 0; i < blocks; ++i) places.push_back(draw_place(p, rows, generator));
+  std::vector<Accuracy> accuracies(places.size());
+  core::parallel_for(places.size(), [&](std::size_t i) {
+    HostCall block = extract_rows(call, places[i].batch, places[i].head, places[i].first, rows);
+    accuracies[i] = check_accuracy(block, true, normal_inputs);
+  });
+  return worst_of(places, accuracies);
 }
 
 }  // namespace flashcore::gate

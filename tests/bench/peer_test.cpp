@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "core/error.h"
 #include "gate/rules.h"
 #include "support/temp_dir.h"
 
@@ -56,6 +59,41 @@ TEST(TorchPeer, NamesEveryGpuBackendThatIsMissing) {
   ASSERT_EQ(backends.size(), 3U);
   EXPECT_EQ(backends[1].name, "cudnn");
   EXPECT_EQ(backends[1].not_measured, "no torch");
+}
+
+TEST(TorchPeer, IsAskedForTheBackendsChosen) {
+  TorchPeer peer({"sh", "-c", R"(read r; echo '{"ok": false, "error": "no torch"}')"},
+                 std::chrono::seconds(5), {"flash"});
+  const auto backends = peer.prepare(task(true));
+  ASSERT_EQ(backends.size(), 1U);
+  EXPECT_EQ(backends[0].name, "flash");
+  EXPECT_TRUE(peer.prepare(task(false)).empty());  // flash is none of the CPU's
+}
+
+TEST(TorchPeer, KeepsWhatTheMachineReached) {
+  TorchPeer peer = peer_that(
+      std::string{hello} +
+      R"(read r; echo '{"ok": true, "backends": [], "ceilings": {"matmul_tflops": 700, "copy_gb_per_s": 2400}}')");
+  peer.prepare(task());
+  EXPECT_EQ(peer.ceilings().matmul_tflops, 700);
+  EXPECT_EQ(peer.ceilings().copy_gb_per_s, 2400);
+}
+
+TEST(TorchPeer, StartedEarlyByAThreadThatEndsItStaysUp) {
+  TorchPeer peer = peer_that(std::string{hello} + prepared + "sleep 60");
+  std::thread([&] { peer.start_early(task()); }).join();
+  EXPECT_EQ(peer.version(), "9.9");
+  EXPECT_EQ(peer.prepare(task()).front().not_measured, "");
+}
+
+TEST(ParsePeers, NamesBackendsOneByOne) {
+  EXPECT_FALSE(parse_peers("none").torch);
+  EXPECT_TRUE(parse_peers("torch").torch);
+  EXPECT_TRUE(parse_peers("torch").backends.empty());
+  EXPECT_EQ(parse_peers("torch:flash,torch:cudnn").backends,
+            (std::vector<std::string>{"flash", "cudnn"}));
+  for (const char* wrong : {"", "jax", "torch:fast", "flash", "torch:flash,", "torch,none"})
+    EXPECT_THROW(parse_peers(wrong), core::Error) << wrong;
 }
 
 TEST(TorchPeer, DoesNotWaitTwiceForOneThatHangs) {

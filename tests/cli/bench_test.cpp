@@ -81,6 +81,7 @@ TEST(BenchCommand, NamesWhatIsWrongWithTheFlags) {
   };
   expect_usage({"bench", "--shape", "b=1,h=8,s=0,d=64"}, "shape: s is 0");
   expect_usage({"bench", "--suite", "huge"}, "suite: 'huge' is not one of");
+  expect_usage({"bench", "--peers", "torch:fast"}, "peers: 'torch:fast' is neither none nor torch");
   expect_usage({"bench", "--dtype", "fp8"}, "dtype: 'fp8' is not one of fp16, bf16, fp32");
   expect_usage({"bench", "--mask", "diagonal"}, "mask: 'diagonal' is not one of none,");
   expect_usage({"bench", "--window", "3"}, "window: '3' is not LEFT,RIGHT");

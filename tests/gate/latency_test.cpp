@@ -80,6 +80,7 @@ TEST(Latency, SaysWhyAPeerIsMissing) {
                           .backend = "cpu",
                           .version = "",
                           .timing = {},
+                          .comparison = {},
                           .not_measured = "no torch here"});
   const GateResult result = judge_latency(record, 0, {});
   EXPECT_EQ(result.verdict, Verdict::skipped);

@@ -5,7 +5,9 @@ JSON lines on standard output:
 
   {"do": "hello"}                     version, cuda, device
   {"do": "prepare", "problem": {...}, "device": "cpu" | "cuda", "ordinal", "threads", "seed",
-   "sets", "launches"}                backends: [{name, not_measured}]
+   "sets", "launches", "backends": [NAME]}
+                                      backends: [{name, not_measured}]; on a GPU also
+                                      ceilings: {matmul_tflops, copy_gb_per_s}
   {"do": "measure", "backend": NAME}  cold_us, warm_us, eager_us
   {"do": "quit"}
 
@@ -23,7 +25,8 @@ import sys
 import time
 
 MOST_WARM_LAUNCHES = 50
-SLOW_ROUND_US = 5e5
+GRAPH_US = 2e4
+LONG_CALL_US = 1e3
 CPU_ROUND_US = 20e3
 MOST_CPU_CALLS = 50
 EAGER_CALLS = 5
@@ -34,6 +37,10 @@ GPU_BACKENDS = {
     "cudnn": "CUDNN_ATTENTION",
     "efficient": "EFFICIENT_ATTENTION",
 }
+
+
+def dtypes(torch):
+    return {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 class NotMeasured(Exception):
@@ -49,14 +56,14 @@ class Inputs:
 
     def __init__(self, torch, request, device):
         problem = request["problem"]
-        dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
-        generator = torch.Generator().manual_seed(request["seed"])
+        dtype = dtypes(torch)
+        generator = torch.Generator(device).manual_seed(request["seed"])
 
         def filled(heads, seq):
             shape = (problem["batch"], heads, seq, problem["head_dim"])
             drawn = min(DISTINCT_INPUTS, request["sets"])
-            distinct = torch.stack([torch.randn(shape, generator=generator) for _ in range(drawn)])
-            distinct = distinct.to(dtype[problem["dtype"]]).to(device)
+            distinct = torch.stack([torch.randn(shape, generator=generator, device=device)
+                                    for _ in range(drawn)]).to(dtype[problem["dtype"]])
             return distinct[torch.arange(request["sets"], device=device) % drawn].contiguous()
 
         self.q = filled(problem["heads_q"], problem["seq_q"])
@@ -129,16 +136,18 @@ class GpuBackend:
         self.start = torch.cuda.Event(enable_timing=True)
         self.stop = torch.cuda.Event(enable_timing=True)
         call_us = self.probe()
+        self.eager_calls = 1 if call_us > LONG_CALL_US else EAGER_CALLS
         self.launches = self.affordable_launches(request, call_us)
         self.warm_launches = min(self.launches, MOST_WARM_LAUNCHES)
         self.cold = self.capture(inputs.sets, self.launches)
-        self.warm = self.capture(1, self.warm_launches)
+        # One set is larger than L2: the warm graph would be the cold one.
+        self.warm = self.capture(1, self.warm_launches) if inputs.sets > 1 else None
 
     def affordable_launches(self, request, call_us):
         """FlashCore's launches, or where it is so slow that they are few, as many as it would use
-        at this speed: whole turns through the sets, at most half a second."""
+        at this speed: whole turns through the sets, some 20 ms."""
         sets = self.inputs.sets
-        wanted = max(1, min(MOST_WARM_LAUNCHES, int(SLOW_ROUND_US / max(call_us, 0.1))))
+        wanted = max(1, min(MOST_WARM_LAUNCHES, int(GRAPH_US / max(call_us, 0.1))))
         return max(request["launches"], sets * math.ceil(wanted / sets))
 
     def probe(self):
@@ -185,12 +194,48 @@ class GpuBackend:
 
     def measure(self):
         cold = self.time_graph(self.cold) / self.launches
-        warm = self.time_graph(self.warm) / self.warm_launches
+        warm = self.time_graph(self.warm) / self.warm_launches if self.warm else cold
         with self.forced():
             self.time_eager()
-            eager = median([self.time_eager() for _ in range(EAGER_CALLS)])
+            eager = median([self.time_eager() for _ in range(self.eager_calls)])
         self.torch.cuda.synchronize()
         return {"cold_us": cold, "warm_us": warm, "eager_us": eager}
+
+
+class Ceilings:
+    """What a matrix product and a copy reach: the roofline as measured, once for each dtype."""
+
+    SIZE = 8192
+    BYTES = 1 << 30
+    REPEATS = 10
+
+    def __init__(self):
+        self.by_dtype = {}
+
+    def measured(self, torch, dtype):
+        if dtype not in self.by_dtype:
+            a, b = (torch.randn(self.SIZE, self.SIZE, device="cuda", dtype=dtype) for _ in range(2))
+            product = torch.empty_like(a)
+            source = torch.zeros(self.BYTES, device="cuda", dtype=torch.uint8)
+            copy = torch.empty_like(source)
+            matmul_s = self.seconds(torch, lambda: torch.matmul(a, b, out=product))
+            copy_s = self.seconds(torch, lambda: copy.copy_(source))
+            self.by_dtype[dtype] = {"matmul_tflops": 2 * self.SIZE**3 / matmul_s / 1e12,
+                                    "copy_gb_per_s": 2 * self.BYTES / copy_s / 1e9}
+        return self.by_dtype[dtype]
+
+    def seconds(self, torch, work):
+        """The median of calls timed one by one, the first two left out."""
+        times = []
+        for _ in range(self.REPEATS + 2):
+            start = torch.cuda.Event(enable_timing=True)
+            stop = torch.cuda.Event(enable_timing=True)
+            start.record()
+            work()
+            stop.record()
+            stop.synchronize()
+            times.append(start.elapsed_time(stop) / 1e3)
+        return median(times[2:])
 
 
 class Peer:
@@ -199,6 +244,7 @@ class Peer:
     def __init__(self):
         self.torch = None
         self.backends = {}
+        self.ceilings = Ceilings()
 
     def hello(self, _request):
         try:
@@ -216,7 +262,7 @@ class Peer:
 
     def prepare(self, request):
         self.backends = {}
-        names = list(GPU_BACKENDS) if request["device"] == "cuda" else ["cpu"]
+        names = request["backends"]
         why = dict.fromkeys(names, "")
         try:
             check_supported(request["problem"])
@@ -228,7 +274,19 @@ class Peer:
                 self.backends[name] = make[name]()
             except Exception as error:
                 why[name] = str(error).strip().splitlines()[0] if str(error) else repr(error)
-        return {"backends": [{"name": n, "not_measured": why[n]} for n in names]}
+        answer = {"backends": [{"name": n, "not_measured": why[n]} for n in names]}
+        if request["device"] == "cuda":
+            answer["ceilings"] = self.measured_ceilings(request["problem"]["dtype"])
+        return answer
+
+    def measured_ceilings(self, dtype):
+        """None where the GPU has no memory left for them."""
+        try:
+            ceilings = self.ceilings.measured(self.torch, dtypes(self.torch)[dtype])
+            self.torch.cuda.empty_cache()
+            return ceilings
+        except Exception:
+            return None
 
     def makers(self, request):
         """By name, what makes a backend for the Problem."""
