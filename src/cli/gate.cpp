@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "core/error.h"
 #include "gate/audit.h"
+#include "profile/profile.h"
 
 namespace flashcore::cli {
 
@@ -35,13 +36,21 @@ struct FileCases {
 
 std::vector<FileCases> audit_files(const GateFlags& flags) {
   for (const std::string& name : flags.required)
-    if (std::find(gate::gate_names.begin(), gate::gate_names.end(), name) == gate::gate_names.end())
-      core::fail(core::Status::invalid_argument, "require: '{}' is not a gate; the gates are {}",
-                 name, fmt::join(gate::gate_names, ", "));
+    if (name != gate::ladder_gate &&
+        std::find(gate::gate_names.begin(), gate::gate_names.end(), name) == gate::gate_names.end())
+      core::fail(core::Status::invalid_argument,
+                 "require: '{}' is not a gate; the gates are {}, {}", name,
+                 fmt::join(gate::gate_names, ", "), gate::ladder_gate);
   std::vector<FileCases> audited;
   for (const std::string& file : flags.files) {
     FileCases& cases = audited.emplace_back(FileCases{file, {}});
-    for (const gate::CaseRecord& record : gate::read_results(file))
+    const nlohmann::json document = gate::read_document(file);
+    if (profile::holds_profiles(document)) {
+      for (const profile::ProfileRecord& record : profile::read_profiles(document, file))
+        cases.cases.push_back(profile::audit_profile(record));
+      continue;
+    }
+    for (const gate::CaseRecord& record : gate::read_results(document, file))
       cases.cases.push_back(gate::audit(record, flags.required));
   }
   return audited;
@@ -53,7 +62,7 @@ void print_table(const std::vector<FileCases>& audited) {
     for (const gate::AuditedCase& each : file.cases) {
       if (table.rows() > 0) table.add_rule();
       std::string name = each.name;
-      for (const std::string_view gate : gate::gate_names) {
+      for (const std::string_view gate : gate::names_of(each.gates)) {
         const gate::GateResult& result = each.gates.at(std::string{gate});
         table.add_row(
             {name, std::string{gate}, std::string{gate::name(result.verdict)}, result.detail});

@@ -32,6 +32,8 @@ int run(int argc, char** argv) {
   cli::add_verify(app, exit_code);
   cli::add_gate(app, exit_code);
   cli::add_compile(app, exit_code);
+  cli::add_profile(app, exit_code);
+  cli::add_report(app, exit_code);
   cli::add_worker(app, exit_code);
   try {
     app.parse(argc, argv);

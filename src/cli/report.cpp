@@ -1,0 +1,58 @@
+// flashcore report: result files as pictures and a page.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "report/plot.h"
+#include "report/report.h"
+
+namespace flashcore::cli {
+
+namespace {
+
+struct ReportFlags {
+  std::vector<std::string> files;
+  std::string out;
+};
+
+constexpr const char* report_footer = R"(
+Draws the ladder, the roofline, the sweep and the profiler's stall reasons, whichever the files hold,
+with gnuplot, and writes them into one page with the numbers in tables. The page needs no other file;
+each picture and the gnuplot script that drew it lie beside it.
+
+Example: flashcore report results/*.json --out results/report
+
+Exit status: 0 written, 2 a file is no result or the folder cannot be written, 3 no gnuplot.)";
+
+int run_report(const ReportFlags& flags) {
+  const report::Results results = report::read_files(flags.files);
+  const auto gnuplot = report::find_gnuplot();
+  if (gnuplot.empty()) {
+    fmt::print(stderr,
+               "flashcore: gnuplot draws the pictures and is not in PATH; on Debian, apt-get "
+               "install gnuplot-nox\n");
+    return exit_missing;
+  }
+  const report::Drawn drawn = report::write_report(results, gnuplot, flags.out);
+  for (const std::string& file : drawn.files) fmt::print("{}\n", file);
+  for (const std::string& why : drawn.missing) fmt::print("not drawn: {}\n", why);
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("report", "Result files as pictures and one page");
+  const auto flags = std::make_shared<ReportFlags>();
+  command->footer(report_footer);
+  command->add_option("FILE", flags->files, "Results of `flashcore bench` and `flashcore profile`")
+      ->required();
+  command->add_option("--out", flags->out, "The folder to write into; made where it is not")
+      ->required();
+  command->callback([flags, &exit_code] { exit_code = run_report(*flags); });
+}
+
+}  // namespace flashcore::cli
