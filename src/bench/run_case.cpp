@@ -100,7 +100,7 @@ class Race {
   /// A call that takes long repeats itself well enough in fewer rounds.
   [[nodiscard]] bool enough(int rounds, double elapsed_s) const {
     constexpr double longest_s = 60;
-    constexpr double long_gpu_s = 1;  // for each contender
+    constexpr double long_gpu_s = 0.6;  // for each contender
     if (rounds >= 3 && elapsed_s > longest_s) return true;
     return on_gpu_ && rounds >= 7 &&
            elapsed_s > long_gpu_s * static_cast<double>(contenders_.size());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "family/family.h"
 #include "jit/compiler.h"
 #include "jit/kernel_store.h"
@@ -28,6 +29,22 @@ PtxasRecord report_of(const family::Family& family, const family::ConfigFields& 
   }
   largest.shared_bytes += family.budget(config).dynamic_shared_bytes;
   return record;
+}
+
+struct ArchOutcome {
+  PtxasRecord record;
+  std::string failure;  // the compiler's words; empty where it compiled
+};
+
+ArchOutcome compile_for(const family::Family& family, const dispatch::Pinned& pinned,
+                        const core::Problem& problem, core::Arch arch) {
+  try {
+    const auto config = family::overlaid(family.default_config(problem, core::limits_of(arch)),
+                                         pinned.config.value_or(family::ConfigFields{}));
+    return {report_of(family, config, arch), ""};
+  } catch (const core::Error& error) {
+    return {{}, error.what()};
+  }
 }
 
 }  // namespace
@@ -54,23 +71,25 @@ PtxasOutcome run_ptxas(const dispatch::Variant& variant, const core::Problem& pr
   const family::Family* family = family::find_family(variant.family);
   if (family == nullptr) return {broken(fmt::format("there is no family {}", variant.family)), {}};
 
-  PtxasOutcome outcome;
-  const dispatch::Pinned pinned = dispatch::pinned_of(variant);
-  std::string detail;
-  for (const core::Arch arch : family->archs()) {
-    const core::GpuLimits limits = core::limits_of(arch);
-    if (const core::Support support = family->supports(problem, limits); !support)
+  const std::vector<core::Arch> archs = family->archs();
+  for (const core::Arch arch : archs)
+    if (const core::Support support = family->supports(problem, core::limits_of(arch)); !support)
       return {skipped(support.reason()), {}};
-    try {
-      const auto config = family::overlaid(family->default_config(problem, limits),
-                                           pinned.config.value_or(family::ConfigFields{}));
-      const PtxasRecord record = report_of(*family, config, arch);
-      outcome.by_arch[arch.to_string()] = record;
-      detail += fmt::format("{}{} {} registers", detail.empty() ? "" : ", ", arch.to_string(),
-                            record.report.registers);
-    } catch (const core::Error& error) {
-      return {broken(fmt::format("{}: {}", arch.to_string(), error.what())), {}};
-    }
+  std::vector<ArchOutcome> outcomes(archs.size());
+  const dispatch::Pinned pinned = dispatch::pinned_of(variant);
+  core::parallel_for(archs.size(), [&](std::size_t i) {
+    outcomes[i] = compile_for(*family, pinned, problem, archs[i]);
+  });
+
+  PtxasOutcome outcome;
+  std::string detail;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    const auto& [record, failure] = outcomes[i];
+    const std::string arch = archs[i].to_string();
+    if (!failure.empty()) return {broken(fmt::format("{}: {}", arch, failure)), {}};
+    outcome.by_arch[arch] = record;
+    detail +=
+        fmt::format("{}{} {} registers", detail.empty() ? "" : ", ", arch, record.report.registers);
   }
   outcome.result = judge(ptxas_checks(outcome.by_arch), detail);
   return outcome;

@@ -25,7 +25,8 @@ import sys
 import time
 
 MOST_WARM_LAUNCHES = 50
-GRAPH_US = 2e4
+GRAPH_US = 1e4
+SLOW_CALL_US = 5e4
 LONG_CALL_US = 1e3
 CPU_ROUND_US = 20e3
 MOST_CPU_CALLS = 50
@@ -145,9 +146,10 @@ class GpuBackend:
 
     def affordable_launches(self, request, call_us):
         """FlashCore's launches, or where it is so slow that they are few, as many as it would use
-        at this speed: whole turns through the sets, some 20 ms."""
+        at this speed: whole turns through the sets, some 10 ms."""
         sets = self.inputs.sets
-        wanted = max(1, min(MOST_WARM_LAUNCHES, int(GRAPH_US / max(call_us, 0.1))))
+        least = 2 if call_us < SLOW_CALL_US else 1
+        wanted = max(least, min(MOST_WARM_LAUNCHES, int(GRAPH_US / max(call_us, 0.1))))
         return max(request["launches"], sets * math.ceil(wanted / sets))
 
     def probe(self):
