@@ -66,6 +66,15 @@ constexpr int key_group_of(const Config& config, int consumer) {
   return consumer / row_tiles(config);
 }
 
+/// Steps of Q.K over head_dim, and of P.V over keys, whose operands the compiler may load at once:
+/// beside a wide output there are no registers for all.
+constexpr int unrolled_columns(const Config& config) {
+  return config.head_dim > 128 ? 2 : config.head_dim / edge;
+}
+constexpr int unrolled_keys(const Config& config) {
+  return config.head_dim > 128 ? 1 : group_keys(config) / edge;
+}
+
 /// In the softmax two lanes share a row of the warp's 16, four keys in turn.
 inline constexpr int lanes_per_row = 2;
 constexpr int keys_per_lane(const Config& config) {

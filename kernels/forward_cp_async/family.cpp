@@ -56,6 +56,10 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
         config.block_kv > max_block_kv)
       return Support::no("block_kv {} is not a multiple of {} times key_groups {} up to {}",
                          config.block_kv, edge, config.key_groups, max_block_kv);
+    if (group_keys(config) > max_group_keys)
+      return Support::no(
+          "block_kv {} over key_groups {} gives a warp {} keys of a tile, at most {}",
+          config.block_kv, config.key_groups, group_keys(config), max_group_keys);
     if (config.stages < 2 || config.stages > max_stages)
       return Support::no("stages {} is not in [2, {}]", config.stages, max_stages);
     if (config.producer_warps < 0 || threads(config) > gpu.max_threads_per_block)
@@ -120,12 +124,13 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   static constexpr int max_block_q = 128;
   static constexpr int max_block_kv = 256;
   static constexpr int max_key_groups = 8;
+  static constexpr int max_group_keys = 96;  // whose scores a warp holds in registers
   static constexpr int max_stages = 4;
-  static constexpr int other_registers = 80;  // addresses, bounds, fragments of the operands
 
-  /// The output and the scores of a warp's keys.
+  /// What ptxas needs to spill nothing, as compiling the space has shown: the output and what moves
+  /// past it, a warp's scores and probabilities, and the rest.
   static int registers_needed(const Config& config) {
-    return config.head_dim / 2 + group_keys(config) / 2 + other_registers;
+    return config.head_dim * 5 / 8 + group_keys(config) + 72;
   }
 };
 

@@ -160,7 +160,7 @@ struct Consumer {
     for (auto& r_fragment : r_scores) device::clear(r_fragment);
     const T* s_q = S::q() + first_row() * head_stride(C);
     const T* s_k = S::k(stage) + first_key() * head_stride(C);
-#pragma unroll
+#pragma unroll unrolled_columns(C)
     for (int column = 0; column < C.head_dim; column += edge) {
       device::LeftFragment<T> r_q;
       device::load_fragment(s_q + column, head_stride(C), r_q);
@@ -224,7 +224,7 @@ struct Consumer {
   void accumulate_values(int stage) {
     scale_output();
     const T* s_v = S::v(stage) + first_key() * head_stride(C);
-#pragma unroll
+#pragma unroll unrolled_keys(C)
     for (int key = 0; key < group_keys(C); key += edge) {
       device::LeftFragment<T> r_probs;
       device::load_fragment(s_probs() + key, group_stride(C), r_probs);
@@ -287,7 +287,7 @@ template <Config C, typename T>
 void produce(const Params& params, const device::RowBlock<T>& block) {
   using S = Shared<C, T>;
   Loader<C, T> loader{params, block, device::thread_index() - consumer_warps(C) * 32};
-  loader.load_q();  // announced with the first tile of keys
+  if (!block.keys.empty()) loader.load_q();  // announced with the first tile of keys
   device::Ring<C.stages> ring;
 #pragma unroll 1
   for (long long tile = block.keys.begin; tile < block.keys.end; tile += C.block_kv) {
@@ -331,7 +331,7 @@ void load_and_consume(const Params& params, const device::RowBlock<T>& block,
     }
     loader.copies.commit();  // empty past the last tile, so that the count of batches stays right
   };
-  loader.load_q();
+  if (!block.keys.empty()) loader.load_q();  // in the first tile's batch
 #pragma unroll
   for (int stage = 0; stage < ahead; ++stage) load(block.keys.begin + stage * C.block_kv, stage);
 

@@ -60,6 +60,16 @@ constexpr int out_fragments_per_warp(const Config& config) {
   return (out_fragments(config) + config.warps - 1) / config.warps;
 }
 
+/// Where in its matrix a fragment of scores or of output lies, fragments being counted down the
+/// columns; in rows, and in keys or elements of head_dim.
+struct FragmentPlace {
+  int row;
+  int column;
+};
+constexpr FragmentPlace fragment_place(const Config& config, int number) {
+  return {.row = number % row_tiles(config) * edge, .column = number / row_tiles(config) * edge};
+}
+
 /// Lanes that share a row in the softmax: the most threads that the block has for it, of which
 /// each takes as many groups of four keys as the others.
 constexpr int row_lanes(const Config& config) {

@@ -64,8 +64,7 @@ template <Config C, typename T>
 void compute_scores(const T* s_q, const T* s_k, float* s_scores) {
 #pragma unroll 1
   for (int i = device::warp_index(); i < score_fragments(C); i += C.warps) {
-    const int row = i % row_tiles(C) * edge;
-    const int key = i / row_tiles(C) * edge;
+    const auto [row, key] = fragment_place(C, i);
     device::AccumulatorFragment r_scores;
     device::clear(r_scores);
 #pragma unroll
@@ -123,8 +122,7 @@ struct FragmentOutput {
   device::AccumulatorFragment r_out[out_fragments_per_warp(C)];
 
   static int number(int place) { return place * C.warps + device::warp_index(); }
-  static int row(int place) { return number(place) % row_tiles(C) * edge; }
-  static int column(int place) { return number(place) / row_tiles(C) * edge; }
+  static FragmentPlace at(int place) { return fragment_place(C, number(place)); }
   static bool exists(int place) {
     return out_fragments(C) % C.warps == 0 || number(place) < out_fragments(C);
   }
@@ -139,15 +137,16 @@ struct FragmentOutput {
 #pragma unroll
     for (int place = 0; place < out_fragments_per_warp(C); ++place) {
       if (!exists(place)) continue;
+      const auto [row, column] = at(place);
       device::AccumulatorFragment r_factor;
-      device::load_row_values(s_row_factor + row(place), r_factor);
+      device::load_row_values(s_row_factor + row, r_factor);
       device::scale(r_out[place], r_factor);
 #pragma unroll
       for (int key = 0; key < C.block_kv; key += edge) {
         device::LeftFragment<T> r_probs;
         device::RightFragment<T> r_v;
-        device::load_fragment(s_probs + row(place) * key_stride(C) + key, key_stride(C), r_probs);
-        device::load_fragment(s_v + key * head_stride(C) + column(place), head_stride(C), r_v);
+        device::load_fragment(s_probs + row * key_stride(C) + key, key_stride(C), r_probs);
+        device::load_fragment(s_v + key * head_stride(C) + column, head_stride(C), r_v);
         device::multiply_add(r_probs, r_v, r_out[place]);
       }
     }
@@ -155,10 +154,11 @@ struct FragmentOutput {
 
   void store(float* s_out) const {
 #pragma unroll
-    for (int place = 0; place < out_fragments_per_warp(C); ++place)
-      if (exists(place))
-        device::store_fragment(r_out[place], s_out + row(place) * head_stride(C) + column(place),
-                               head_stride(C));
+    for (int place = 0; place < out_fragments_per_warp(C); ++place) {
+      if (!exists(place)) continue;
+      const auto [row, column] = at(place);
+      device::store_fragment(r_out[place], s_out + row * head_stride(C) + column, head_stride(C));
+    }
   }
 };
 

@@ -57,6 +57,20 @@ TEST(Band, RangeOfSeveralRowsSkipsNoKeyThatOneOfThemSees) {
   });
 }
 
+TEST(Band, ATilesKeysAreThoseOfTheRangeThatLieInIt) {
+  constexpr int count = 4;
+  for (int begin = 0; begin <= 12; ++begin)
+    for (int end = begin; end <= 12; ++end)
+      for (int first = 0; first <= 12; ++first) {
+        const auto keys = device::keys_in_tile({begin, end}, first, count);
+        for (int key = 0; key < count; ++key)
+          ASSERT_EQ(keys.contains(key), first + key >= begin && first + key < end)
+              << begin << ".." << end << " tile at " << first << " key " << key;
+        ASSERT_GE(keys.begin, 0);
+        ASSERT_LE(keys.end, count);
+      }
+}
+
 TEST(Band, WindowsWiderThanAnySequenceDoNotOverflow) {
   constexpr auto huge = std::numeric_limits<std::int64_t>::max();
   const auto band = core::band({MaskKind::none, huge, huge}, 100, 200);

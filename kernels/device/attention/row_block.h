@@ -59,23 +59,4 @@ inline CarefulRow<T> careful(const ForwardParams& params, const RowBlock<T>& blo
           .scale_log2e = params.scale_log2e};
 }
 
-/// Part of a tile's keys, counted from the tile's first.
-struct TileKeys {
-  int begin;
-  int end;
-  constexpr bool contains(int key) const { return key >= begin && key < end; }
-};
-
-/// What of `keys` lies among the `count` keys from first_key on.
-constexpr TileKeys keys_in_tile(KeyRange keys, long long first_key, int count) {
-  const long long begin = keys.begin - first_key;
-  const long long end = keys.end - first_key;
-  return {.begin = begin < 0       ? 0
-                   : begin > count ? count
-                                   : static_cast<int>(begin),
-          .end = end < 0       ? 0
-                 : end > count ? count
-                               : static_cast<int>(end)};
-}
-
 }  // namespace flashcore::device

@@ -6,22 +6,10 @@
 #include "device/ptx/math.h"
 #include "device/ptx/thread.h"
 #include "device/ptx/vote.h"
+#include "device/tile/row_lanes.h"
 #include "device/tile/vector.h"
 
 namespace flashcore::device {
-
-/// How a warp divides the writing of rows: each row by as many lanes as it has vectors, rounded up
-/// to a power of two, so that no row is split between warps.
-struct RowLanes {
-  int lanes;  // of a row
-  int rows;   // that a warp writes at once
-};
-
-constexpr RowLanes row_lanes_for(int head_dim) {
-  int lanes = 1;
-  while (lanes * vector_elements < head_dim) lanes *= 2;
-  return {.lanes = lanes, .rows = 32 / lanes};
-}
 
 /// Writes O = inverse_sum * (sum over Parts of s_out) for every row of the block. A row that comes
 /// out not finite is computed again over its visible keys alone (careful_row.h).

@@ -10,9 +10,6 @@ struct alignas(sizeof(T) * Count) Vector {
   T values[Count];
 };
 
-/// Elements of fp16 or bf16 in 16 bytes.
-inline constexpr int vector_elements = 8;
-
 template <typename T, int Count>
 inline Vector<T, Count> load_vector(const T* source) {
   return *reinterpret_cast<const Vector<T, Count>*>(source);
