@@ -1,5 +1,7 @@
 #include "bench/peer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -82,6 +84,14 @@ std::vector<PeerBackend> TorchPeer::none_measured(bool on_gpu, const std::string
   return backends;
 }
 
+std::vector<PeerBackend> TorchPeer::none_of_this_device(bool on_gpu) const {
+  std::vector<PeerBackend> backends;
+  for (const std::string& name : only_)
+    backends.push_back(
+        {name, fmt::format("SDPA has no such backend on the {}", on_gpu ? "GPU" : "CPU")});
+  return backends;
+}
+
 void TorchPeer::start_early(const PeerTask& task) {
   try {
     if (absent_.empty() && child_ == nullptr) start(task);
@@ -91,7 +101,7 @@ void TorchPeer::start_early(const PeerTask& task) {
 }
 
 std::vector<PeerBackend> TorchPeer::prepare(const PeerTask& task) {
-  if (backend_names(task.on_gpu).empty()) return {};
+  if (backend_names(task.on_gpu).empty()) return none_of_this_device(task.on_gpu);
   if (!absent_.empty()) return none_measured(task.on_gpu, absent_);
   try {
     if (child_ == nullptr || !child_->alive()) start(task);

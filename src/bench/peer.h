@@ -69,6 +69,7 @@ class TorchPeer {
   nlohmann::json ask(const nlohmann::json& request);
   void start(const PeerTask& task);
   [[nodiscard]] std::vector<std::string> backend_names(bool on_gpu) const;
+  [[nodiscard]] std::vector<PeerBackend> none_of_this_device(bool on_gpu) const;
   [[nodiscard]] std::vector<PeerBackend> none_measured(bool on_gpu, const std::string& why) const;
 
   std::vector<std::string> command_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -125,7 +126,11 @@ std::vector<CaseRecord> run_rungs(const BenchFlags& flags, CaseOptions& options,
     fail(Status::invalid_argument,
          "variant: ladder runs alone and at the mission shape, without --shape and --suite");
   Progress progress(0, "ladder");
-  options.progress = [&](std::string_view phase) { progress.note(phase); };
+  std::mutex mutex;  // the rungs' gates run side by side
+  options.progress = [&](std::string_view phase) {
+    const std::scoped_lock lock(mutex);
+    progress.note(phase);
+  };
   options.as_rung = true;
   return run_and_record(ladder_variants(), gate::mission_problem(), options, peer, results);
 }
