@@ -24,6 +24,12 @@ TEST(Occupancy, IsBoundByWhateverRunsOutFirst) {
   EXPECT_EQ(occupancy_of(core::limits_of({8, 9}), 16, 0, 32).blocks, 24);
 }
 
+TEST(Occupancy, CountsWhatIsAllocatedAndNotWhatIsUsed) {
+  const core::GpuLimits h100 = core::limits_of({9, 0});
+  EXPECT_EQ(occupancy_of(h100, 33, 0, 128).blocks, 12);         // 40 registers a thread
+  EXPECT_EQ(occupancy_of(h100, 32, 57 * 1024, 128).blocks, 3);  // and 1 KiB a block
+}
+
 TEST(Occupancy, AKernelThatFitsOnlyOnceIsOnceThere) {
   const Occupancy once = occupancy_of(core::limits_of({9, 0}), 168, 227 * 1024, 384);
   EXPECT_EQ(once.blocks, 1);
