@@ -26,6 +26,18 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; } code { font-size: 0.86em; }
 )";
 
+/// The picture with its ids made its own: gnuplot gives every SVG the same.
+std::string with_own_ids(const DrawnPicture& each) {
+  std::string svg = each.svg;
+  for (const std::string id : {"gpPt", "gpDot", "gnuplot_canvas", "textbox", "greybox"})
+    for (const std::string before : {"'", "\"", "#"})
+      for (std::size_t at = 0; (at = svg.find(before + id, at)) != std::string::npos;) {
+        svg.insert(at + before.size(), each.picture.name + "_");
+        at += before.size() + each.picture.name.size() + 1 + id.size();
+      }
+  return svg;
+}
+
 std::string cell(const std::string& text, bool number = false) {
   return fmt::format("<td{}>{}</td>", number ? " class=\"n\"" : "", escaped(text));
 }
@@ -167,8 +179,9 @@ std::string page_of(const Results& results, std::span<const DrawnPicture> pictur
       "<style>{}</style>\n</head>\n<body>\n<h1>FlashCore: results</h1>\n",
       page_style);
   for (const DrawnPicture& each : pictures)
-    page += fmt::format("<h2>{}</h2>\n<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n",
-                        escaped(each.picture.title), each.svg, escaped(each.picture.caption));
+    page +=
+        fmt::format("<h2>{}</h2>\n<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n",
+                    escaped(each.picture.title), with_own_ids(each), escaped(each.picture.caption));
   page += summary_table(results.cases);
   for (const profile::ProfileRecord& record : results.profiles) page += profile_section(record);
   return page + case_table(results.cases) + source_table(results.sources) + "</body>\n</html>\n";

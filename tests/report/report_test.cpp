@@ -107,6 +107,8 @@ TEST(Report, WritesPicturesAndAPageThatNeedsNoOtherFile) {
                            "forward&lt;Config", "geometric mean"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   EXPECT_EQ(page.find("<img"), std::string::npos);
+  EXPECT_EQ(page.find("id='gpDot'"), std::string::npos);
+  EXPECT_NE(page.find("id='ladder_gpDot'"), std::string::npos);
   EXPECT_EQ(page.find("<?xml"), std::string::npos);
 }
 
