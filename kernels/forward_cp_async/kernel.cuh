@@ -62,11 +62,14 @@ void copy_rows(const T* g_rows, long long stride, long long first_row, long long
   constexpr int rows_at_once = loading_threads(C) / per_row;
   const int column = loader % per_row * vector;
   if (loader >= rows_at_once * per_row || column >= head_dim) return;
+  const long long left = row_count - first_row;
+  const int rows = left < Rows ? static_cast<int>(left) : Rows;
+  const T* g_last = g_rows + (row_count - 1) * stride + column;
+  const T* g_row = g_rows + (first_row + loader / per_row) * stride + column;
 #pragma unroll 4
   for (int row = loader / per_row; row < Rows; row += rows_at_once) {
-    const long long wanted = first_row + row;
-    const long long source = wanted < row_count ? wanted : row_count - 1;
-    copies.copy(s_rows + row * head_stride(C) + column, g_rows + source * stride + column);
+    copies.copy(s_rows + row * head_stride(C) + column, row < rows ? g_row : g_last);
+    g_row += rows_at_once * stride;
   }
 }
 

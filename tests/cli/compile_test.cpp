@@ -2,12 +2,15 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/compile_jobs.h"
 #include "core/error.h"
 #include "jit/compiler.h"
+#include "jit/header_search.h"
+#include "jit/nvrtc.h"
 #include "jit/pack.h"
 #include "support/command.h"
 #include "support/temp_dir.h"
@@ -100,6 +103,21 @@ TEST(CompilePlan, LeavesOutAConfigThatIsNotValidOnAnArchitecture) {
   EXPECT_EQ(plan.skipped[0].reason, "too little shared memory");
 }
 
+TEST(CompilePlan, LaysAVariantsFieldsOverTheDefaultConfigOfEachProblemOnce) {
+  const family::Family* wmma = family::find_family("forward_wmma");
+  ASSERT_NE(wmma, nullptr);
+  const auto problem = [](int head_dim) {
+    return core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 512, 512, head_dim);
+  };
+  const CompileChoice choice{
+      wmma, family::ConfigFields::parse("warps=8"), {problem(64), problem(128), problem(120)}};
+  const CompilePlan plan = plan_jobs({choice, choice}, {sm_80});
+  ASSERT_EQ(plan.jobs.size(), 2U);
+  EXPECT_EQ(plan.jobs[0].config.at("head_dim"), 64);
+  EXPECT_EQ(plan.jobs[1].config.at("head_dim"), 128);
+  for (const CompileJob& job : plan.jobs) EXPECT_EQ(job.config.at("warps"), 8);
+}
+
 TEST(CompileBudget, AllowsNoRegisterTooManyNoSpillAndNoStack) {
   EXPECT_EQ(over_budget({.registers = 128}, {.registers = 128}), "");
   EXPECT_EQ(over_budget({.registers = 129}, {.registers = 128}),
@@ -153,6 +171,23 @@ TEST_F(CompileWithNvrtc, ReportsAKernelAndShipsItInAPack) {
   ASSERT_EQ(entries.size(), 2U);
   EXPECT_EQ(entries[0].source_hash, jit::source_hash(entries[0].spec, sm_80));
   EXPECT_EQ(directory.listing(), "out.pack");
+}
+
+TEST_F(CompileWithNvrtc, AFamilyThatShipsNothingHasItsVariantsCompiled) {
+  const auto headers = jit::find_header_folders(jit::compiler_file());
+  if (const auto missing = jit::missing_header(headers, {"mma.h"}); !missing.empty())
+    GTEST_SKIP() << missing;
+  const CommandResult result =
+      run_command({"compile", "--arch", "sm_89", "--family", "forward_wmma", "--json", "-"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::set<std::string> configs;
+  const json report = json::parse(result.out);
+  for (const auto& kernel : report["kernels"]) configs.insert(kernel["config"]);
+  for (const char* pinned : {"products=0,block_q=16", "products=1,block_q=16", "block_q=48"})
+    EXPECT_TRUE(std::any_of(configs.begin(), configs.end(), [&](const std::string& config) {
+      return config.find(pinned) != std::string::npos;
+    })) << pinned;
+  EXPECT_EQ(run_command({"compile", "--family", "forward_wmma", "--shipped"}).exit_code, 2);
 }
 
 TEST_F(CompileWithNvrtc, PrintsATableForPeople) {

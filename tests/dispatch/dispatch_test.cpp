@@ -73,6 +73,23 @@ TEST(Variants, NamesAreUniqueAndFamiliesExist) {
   EXPECT_EQ(find_variant("v13"), nullptr);
 }
 
+TEST(Variants, EachIsAValidConfigForTheMissionOnEveryGpuOfItsFamily) {
+  for (const Variant& variant : all_variants()) {
+    if (variant.backend != Backend::cuda) continue;
+    const auto* family = family::find_family(variant.family);
+    ASSERT_NE(family, nullptr) << variant.name;
+    const auto fields = pinned_of(variant).config.value_or(family::ConfigFields{});
+    for (const core::Arch arch : family->archs())
+      for (const core::Dtype dtype : {core::Dtype::float16, core::Dtype::bfloat16}) {
+        const auto gpu = core::limits_of(arch);
+        const auto mission = core::contiguous_problem(dtype, 1, 8, 8, 512, 512, 64);
+        const auto config = family::overlaid(family->default_config(mission, gpu), fields);
+        EXPECT_TRUE(family->valid(config, gpu)) << variant.name << ' ' << arch.to_string() << ": "
+                                                << family->valid(config, gpu).reason();
+      }
+  }
+}
+
 TEST(Variants, AVariantThatCannotRunHereSaysWhy) {
   for (const Variant& variant : all_variants()) {
     const auto support = runs_here(variant);
