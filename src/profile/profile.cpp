@@ -9,7 +9,6 @@
 
 namespace flashcore::profile {
 
-using gate::Check;
 using gate::GateResult;
 
 namespace {

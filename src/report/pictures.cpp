@@ -193,11 +193,7 @@ double multiple_of_flash(const CaseRecord& record) {
   return flash_us > 0 ? record.timing->cold.median / flash_us : 0;
 }
 
-struct PanelKey {
-  std::int64_t head_dim;
-  core::MaskKind mask;
-  auto operator<=>(const PanelKey&) const = default;
-};
+using PanelKey = std::pair<std::int64_t, core::MaskKind>;  // head_dim, mask
 
 using Panels = std::map<PanelKey, Curves>;
 
@@ -215,18 +211,19 @@ Panels sweep_panels(std::span<const CaseRecord> cases) {
     std::set<std::int64_t> lengths;
     for (const CaseRecord* record : records) lengths.insert(record->problem.seq_q);
     if (lengths.size() < 3) continue;
+    Curves panel;
     for (const CaseRecord* record : records)
       for_each_time(*record, [&](const std::string& label, double us) {
-        panels[key.first].add(label, static_cast<double>(record->problem.seq_q),
-                              tflops(*record, us));
+        panel.add(label, static_cast<double>(record->problem.seq_q), tflops(*record, us));
       });
+    panels.insert_or_assign(key.first, panel);  // of several numbers of tokens, the largest
   }
   return panels;
 }
 
 std::string panel_title(const PanelKey& key) {
-  return fmt::format("head_dim {}, {}", key.head_dim,
-                     key.mask == core::MaskKind::none ? "no mask" : "causal");
+  return fmt::format("head_dim {}, {}", key.first,
+                     key.second == core::MaskKind::none ? "no mask" : "causal");
 }
 
 std::string panel_script(const PanelKey& key, const std::vector<Curve>& curves, double top,
@@ -343,8 +340,8 @@ std::optional<Picture> sweep_picture(std::span<const CaseRecord> cases) {
   double top = 0;
   Range lengths;
   for (const auto& [key, curves] : panels) {
-    columns.insert(key.head_dim);
-    rows.insert(key.mask);
+    columns.insert(key.first);
+    rows.insert(key.second);
     for (const Curve& curve : curves.sorted())
       for (const auto& [seq, speed] : curve.points) {
         lengths.take(seq);
