@@ -114,7 +114,9 @@ TEST(RunCase, IsComparedWithThePeerRoundByRound) {
 TEST(RunCase, APeerThatIsFasterFailsTheLatencyGate) {
   TorchPeer peer = fake_peer(
       R"(while read r; do echo '{"ok": true, "cold_us": 1e-3, "warm_us": 1e-3, "eager_us": 1e-3}'; done)");
-  EXPECT_EQ(run_cpu(options_with(), &peer).gates.at("latency").verdict, Verdict::fail);
+  CaseOptions options = options_with();
+  options.rounds = 15;  // on a busy machine three may be all noise
+  EXPECT_EQ(run_cpu(options, &peer).gates.at("latency").verdict, Verdict::fail);
 }
 
 TEST(RunCase, APeerThatDiesInTheMiddleIsNotMeasured) {
