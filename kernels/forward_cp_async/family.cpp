@@ -36,8 +36,7 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
-    if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
-      return vectors;
+    if (Support vectors = family::supports_vectors(problem, gpu, name()); !vectors) return vectors;
     return family::fits_grid(problem, choose_default(problem, gpu).block_q, name());
   }
 
@@ -45,8 +44,7 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   using TypedFamily::valid;
 
   [[nodiscard]] Support valid(const Config& config, const GpuLimits& gpu) const override {
-    if (const Support head = family::valid_head(config.element, config.head_dim); !head)
-      return head;
+    if (Support head = family::valid_head(config.element, config.head_dim); !head) return head;
     if (config.block_q < edge || config.block_q % edge != 0 || config.block_q > max_block_q)
       return Support::no("block_q {} is not a multiple of {} up to {}", config.block_q, edge,
                          max_block_q);

@@ -35,8 +35,7 @@ class ForwardWmma final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
-    if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
-      return vectors;
+    if (Support vectors = family::supports_vectors(problem, gpu, name()); !vectors) return vectors;
     return family::fits_grid(problem, choose_default(problem, gpu).block_q, name());
   }
 
@@ -44,8 +43,7 @@ class ForwardWmma final : public family::TypedFamily<Config> {
   using TypedFamily::valid;
 
   [[nodiscard]] Support valid(const Config& config, const GpuLimits& gpu) const override {
-    if (const Support head = family::valid_head(config.element, config.head_dim); !head)
-      return head;
+    if (Support head = family::valid_head(config.element, config.head_dim); !head) return head;
     if (config.products != Products::scores && config.products != Products::scores_and_values)
       return Support::no("products {} is neither 0 (scores) nor 1 (scores and values)",
                          static_cast<int>(config.products));

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/half.h"
+#include "dispatch/variants.h"
 #include "gate/accuracy.h"
 #include "gate/random_problem.h"
 #include "gate/target.h"
@@ -52,6 +53,25 @@ TEST_F(GpuContract, RandomProblemsAgreeWithTheOracle) {
                                     << problem.to_string() << ": " << accuracy.reason;
     }
     EXPECT_GE(served, problems / 4) << family->name();
+  }
+}
+
+TEST_F(GpuContract, EveryVariantsConfigAgreesWithTheOracle) {
+  const std::uint64_t problems = test::problem_count(60);
+  for (const auto& variant : dispatch::all_variants()) {
+    if (variant.backend != dispatch::Backend::cuda) continue;
+    const auto* family = family::find_family(variant.family);
+    for (std::uint64_t seed = 0; seed < problems; ++seed) {
+      const auto problem = gate::random_problem(
+          seed,
+          {.max_seq = 400, .max_head_dim = 128, .head_dim_multiple = 8, .dtypes = gpu_dtypes});
+      if (!family->supports(problem, cuda::device_info(0).limits)) continue;
+      auto call = core::HostCall::random(problem, seed);
+      gate::Target(problem, gpu, dispatch::pinned_of(variant)).run(call);
+      const auto accuracy = gate::check_accuracy(call, true, true);
+      ASSERT_TRUE(accuracy.correct) << variant.name << " seed " << seed << ' '
+                                    << problem.to_string() << ": " << accuracy.reason;
+    }
   }
 }
 
