@@ -91,7 +91,11 @@ core::Support fits_shared_memory(int bytes, const core::GpuLimits& gpu) {
 }
 
 int registers_per_thread(int threads, const core::GpuLimits& gpu) {
-  return std::min(gpu.registers_per_multiprocessor / threads / 8 * 8, 255);
+  constexpr int partitions = 4;  // of a multiprocessor, each with its warps and its registers
+  const int warps = (threads + 31) / 32;
+  const int threads_of_partition = (warps + partitions - 1) / partitions * 32;
+  return std::min(gpu.registers_per_multiprocessor / partitions / threads_of_partition / 8 * 8,
+                  255);
 }
 
 void check_serves(device::Element element, int head_dim, const core::Problem& problem) {

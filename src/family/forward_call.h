@@ -64,7 +64,8 @@ core::Support valid_head(device::Element element, int head_dim);
 /// Whether a block of the GPU has that much shared memory.
 core::Support fits_shared_memory(int bytes, const core::GpuLimits& gpu);
 
-/// What the register file leaves a thread of one block, in the hardware's steps of 8.
+/// What the register file leaves a thread of one block, in the hardware's steps of 8: a block of 13
+/// warps has 4 on one of the multiprocessor's partitions, as one of 16 has.
 int registers_per_thread(int threads, const core::GpuLimits& gpu);
 
 /// Throws invalid_argument where a Config is for another element or a smaller head_dim.

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "family/family.h"
+#include "family/forward_call.h"
 #include "support/message_of.h"
 
 namespace flashcore::family {
@@ -95,6 +96,15 @@ TEST(Family, TheDefaultConfigIsValidAndInTheSpaceForEveryArchItClaims) {
             << family->name() << ' ' << config.to_string();
       }
     }
+}
+
+TEST(Family, AThreadsRegistersAreThoseOfTheFullestPartition) {
+  const auto gpu = core::limits_of({8, 9});
+  EXPECT_EQ(registers_per_thread(256, gpu), 255);
+  EXPECT_EQ(registers_per_thread(384, gpu), 168);
+  EXPECT_EQ(registers_per_thread(416, gpu), 128);
+  EXPECT_EQ(registers_per_thread(512, gpu), 128);
+  EXPECT_EQ(registers_per_thread(1024, gpu), 64);
 }
 
 TEST(Family, RefusalsSayWhatWasAskedAndWhatIsPossible) {
