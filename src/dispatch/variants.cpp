@@ -45,6 +45,11 @@ std::span<const Variant> all_variants() {
               .family = "forward_cp_async",
               .config = "",
               .summary = "producer and consumer warps, no barrier of the block between tiles"},
+      Variant{.name = "phase_2e",
+              .backend = Backend::cuda,
+              .family = "forward_mma",
+              .config = "",
+              .summary = "mma.sync with scores, probabilities and output in registers"},
   };
   return variants;
 }

@@ -8,5 +8,6 @@ namespace flashcore::family {
 const Family* forward_scalar();
 const Family* forward_wmma();
 const Family* forward_cp_async();
+const Family* forward_mma();
 
 }  // namespace flashcore::family

@@ -7,7 +7,8 @@
 namespace flashcore::family {
 
 std::span<const Family* const> all_families() {
-  static const std::array families{forward_scalar(), forward_wmma(), forward_cp_async()};
+  static const std::array families{forward_scalar(), forward_wmma(), forward_cp_async(),
+                                   forward_mma()};
   return families;
 }
 

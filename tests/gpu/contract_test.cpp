@@ -1,6 +1,11 @@
 // The numerics contract on a GPU, for every family that runs on it.
+#include <atomic>
 #include <cmath>
+#include <future>
 #include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "core/half.h"
 #include "dispatch/variants.h"
@@ -116,24 +121,78 @@ TEST_F(GpuContract, RowsWithoutKeysAreZeroAndMinusInfinity) {
   }
 }
 
-TEST_F(GpuContract, EverySpaceConfigOfASmallProblemIsCorrect) {
+/// A call and what is to serve it.
+struct PinnedCall {
+  core::Problem problem;
+  dispatch::Pinned pinned;
+};
+
+/// Compiles the kernels of many calls side by side, then runs one after the other.
+void expect_agreement(const std::vector<PinnedCall>& calls) {
+  std::vector<std::unique_ptr<gate::Target>> targets(calls.size());
+  std::atomic<std::size_t> next{0};
+  const auto compile = [&] {
+    for (std::size_t i; (i = next++) < calls.size();)
+      targets[i] = std::make_unique<gate::Target>(calls[i].problem, gpu, calls[i].pinned);
+  };
+  std::vector<std::future<void>> workers;
+  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
+    workers.push_back(std::async(std::launch::async, compile));
+  for (auto& worker : workers) worker.get();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    auto call = core::HostCall::random(calls[i].problem, i);
+    const gate::Damage damage = targets[i]->run(call);
+    EXPECT_EQ(damage.guard_bytes + damage.input_bytes + damage.padding_bytes, 0U);
+    const auto accuracy = gate::check_accuracy(call, true, true);
+    EXPECT_TRUE(accuracy.correct) << calls[i].pinned.family << ' '
+                                  << calls[i].pinned.config->to_string() << ", "
+                                  << calls[i].problem.to_string() << ": " << accuracy.reason;
+  }
+}
+
+TEST_F(GpuContract, SpaceConfigsOfASmallProblemAreCorrect) {
+  const core::Mask causal{.kind = core::MaskKind::causal_bottom_right};
+  const auto problem =
+      core::contiguous_problem(core::Dtype::bfloat16, 1, 2, 1, 75, 130, 64, causal);
+  std::vector<PinnedCall> calls;
   for (const auto* family : test::families_here()) {
-    const core::Mask causal{.kind = core::MaskKind::causal_bottom_right};
-    const auto problem =
-        core::contiguous_problem(core::Dtype::bfloat16, 1, 2, 1, 75, 130, 64, causal);
     const auto space = family->space(problem, cuda::device_info(0).limits);
     constexpr std::size_t sampled = 24;  // compiling is what takes the time
-    for (std::size_t i = 0; i < space.size();
-         i += std::max<std::size_t>(1, space.size() / sampled)) {
-      auto call = core::HostCall::random(problem, i);
-      const gate::Target target(problem, gpu,
-                                {.family = std::string{family->name()}, .config = space[i]});
-      target.run(call);
-      const auto accuracy = gate::check_accuracy(call, true, true);
-      EXPECT_TRUE(accuracy.correct)
-          << family->name() << ' ' << space[i].to_string() << ": " << accuracy.reason;
-    }
+    for (std::size_t i = 0; i < space.size(); i += std::max<std::size_t>(1, space.size() / sampled))
+      calls.push_back({problem, {.family = std::string{family->name()}, .config = space[i]}});
   }
+  expect_agreement(calls);
+}
+
+TEST_F(GpuContract, ConfigsThatServeLargeProblemsAreCorrectOnSmallOnes) {
+  struct Size {
+    std::int64_t batch, heads, seq_q, seq_kv;
+  };
+  constexpr std::array sizes{Size{64, 32, 4096, 4096}, Size{1, 8, 2048, 2048}, Size{4, 8, 256, 256},
+                             Size{1, 8, 512, 512}, Size{1, 8, 1, 65536}};
+  const auto& limits = cuda::device_info(0).limits;
+  const std::uint64_t problems = test::problem_count(5);
+  std::vector<PinnedCall> calls;
+  for (const auto* family : test::families_here())
+    for (const Size& size : sizes)
+      for (const auto dtype : gpu_dtypes)
+        for (const std::int64_t head_dim : {32, 64, 96, 128, 192, 256}) {
+          const auto large = core::contiguous_problem(dtype, size.batch, size.heads, -1, size.seq_q,
+                                                      size.seq_kv, head_dim);
+          if (!family->supports(large, limits)) continue;
+          const dispatch::Pinned pinned{.family = std::string{family->name()},
+                                        .config = family->default_config(large, limits)};
+          const std::array dtypes{dtype};
+          for (std::uint64_t seed = 0; seed < problems; ++seed) {
+            const auto problem =
+                gate::random_problem(calls.size(), {.max_seq = seed % 4 == 0 ? 700 : 200,
+                                                    .max_head_dim = head_dim,
+                                                    .head_dim_multiple = 8,
+                                                    .dtypes = dtypes});
+            if (family->supports(problem, limits)) calls.push_back({problem, pinned});
+          }
+        }
+  expect_agreement(calls);
 }
 
 }  // namespace

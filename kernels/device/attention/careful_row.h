@@ -31,12 +31,15 @@ struct CarefulRow {
 
 /// A lane holds the elements lane, lane + 32, … of head_dim.
 inline constexpr int careful_elements = 8;
+constexpr int careful_column(int element, int lane) {
+  return element * 32 + lane;
+}
 
 template <typename T>
 inline void load_careful(const T* g_row, int head_dim, int lane, float (&r_row)[careful_elements]) {
 #pragma unroll
   for (int e = 0; e < careful_elements; ++e) {
-    const int column = e * 32 + lane;
+    const int column = careful_column(e, lane);
     r_row[e] = column < head_dim ? to_float(g_row[column]) : 0.0F;
   }
 }
@@ -72,7 +75,7 @@ inline float careful_row(const CarefulRow<T>& row, int lane, float (&r_out)[care
     for (int e = 0; e < careful_elements; ++e) r_out[e] = r_out[e] * factor + prob * r_row[e];
   }
 #pragma unroll
-  for (int e = 0; e < careful_elements; ++e) r_out[e] *= 1.0F / softmax.row_sum;
+  for (int e = 0; e < careful_elements; ++e) r_out[e] *= reciprocal_approx(softmax.row_sum);
   return softmax.log_sum_exp();
 }
 
@@ -85,7 +88,7 @@ inline void rewrite_row_carefully(const CarefulRow<T>& row, int lane, T* g_o) {
   warp_barrier();  // the lanes that wrote it before are not the ones that do now
 #pragma unroll
   for (int e = 0; e < careful_elements; ++e) {
-    const int column = e * 32 + lane;
+    const int column = careful_column(e, lane);
     if (column < row.head_dim) from_float(r_out[e], g_o[column]);
   }
 }

@@ -59,6 +59,8 @@ struct LazySoftmax {
   /// What is taken from a score before its exponential: the reference, or 0 while every score was
   /// -inf, because -inf - (-inf) would be NaN.
   float offset() const { return reference_max == -infinity ? 0.0F : reference_max; }
+
+  float log_sum_exp() const { return (offset() + log2_approx(row_sum)) * ln_2; }
 };
 
 }  // namespace flashcore::device

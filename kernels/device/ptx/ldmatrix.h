@@ -10,17 +10,17 @@
 namespace flashcore::device {
 
 /// The whole warp takes part. `s_row` is aligned to 16 bytes.
-inline void load_matrices(unsigned (&r_matrices)[4], const unsigned char* s_row) {
+inline void load_matrices(unsigned (&r_matrices)[4], SharedAddress s_row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r_matrices[0]), "=r"(r_matrices[1]), "=r"(r_matrices[2]), "=r"(r_matrices[3])
-               : "r"(shared_address(s_row))
+               : "r"(s_row)
                : "memory");
 }
 
-inline void load_matrices_transposed(unsigned (&r_matrices)[4], const unsigned char* s_row) {
+inline void load_matrices_transposed(unsigned (&r_matrices)[4], SharedAddress s_row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r_matrices[0]), "=r"(r_matrices[1]), "=r"(r_matrices[2]), "=r"(r_matrices[3])
-               : "r"(shared_address(s_row))
+               : "r"(s_row)
                : "memory");
 }
 

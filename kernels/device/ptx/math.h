@@ -18,6 +18,13 @@ inline float log2_approx(float value) {
   return result;
 }
 
+/// PTX ISA 9.7.3, rcp.approx.ftz.f32: at most 1 unit in the last place off; 1 / 0 = inf.
+inline float reciprocal_approx(float value) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
+  return result;
+}
+
 /// The larger of the two; the other one where one is NaN (PTX ISA 9.7.3, max.f32).
 inline float maximum(float a, float b) {
   return fmaxf(a, b);

@@ -3,8 +3,10 @@
 
 namespace flashcore::device {
 
-inline unsigned shared_address(const void* pointer) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+using SharedAddress = unsigned;
+
+inline SharedAddress shared_address(const void* pointer) {
+  return static_cast<SharedAddress>(__cvta_generic_to_shared(pointer));
 }
 
 }  // namespace flashcore::device

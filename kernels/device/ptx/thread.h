@@ -22,6 +22,11 @@ inline void block_barrier() {
   __syncthreads();
 }
 
+/// A block_barrier that tells every thread whether any of them answered yes.
+inline bool block_any(bool answer) {
+  return __syncthreads_or(answer) != 0;
+}
+
 /// The block's dynamic shared memory, aligned to 128 bytes.
 inline unsigned char* shared_memory() {
   extern __shared__ __align__(128) unsigned char bytes[];

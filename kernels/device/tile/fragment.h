@@ -33,8 +33,8 @@ struct MatrixRow {
   int chunk;
 };
 
-/// For a 16 x 16 tile stored row by row: the registers are those of A. Transposed, they are those of
-/// two B tiles side by side: registers 0 and 1 of columns 0 to 7, registers 2 and 3 of 8 to 15.
+/// For a 16 x 16 tile stored row by row: the registers are those of A. Transposed, they are those
+/// of two B tiles side by side: registers 0 and 1 of columns 0 to 7, registers 2 and 3 of 8 to 15.
 constexpr MatrixRow matrix_row(int lane) {
   return {lane % 16, lane / 16};
 }

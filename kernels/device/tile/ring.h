@@ -7,10 +7,15 @@ template <int Stages>
 struct Ring {
   int stage = 0;
   int parity = 0;  // of the turns completed: the phase of a stage's barriers
+
   constexpr void advance() {
     if (++stage < Stages) return;
     stage = 0;
     parity ^= 1;
+  }
+  /// The stage of as many advances ago: 1 up to Stages.
+  constexpr int before(int advances) const {
+    return stage < advances ? stage + Stages - advances : stage - advances;
   }
 };
 

@@ -1,6 +1,6 @@
 // Where a tile's 16-byte chunks lie in shared memory, so that eight consecutive rows of one column
-// of chunks fall into eight different groups of four banks: what ldmatrix reads and a copy writes at
-// a time then takes one pass.
+// of chunks fall into eight different groups of four banks: what ldmatrix reads and a copy writes
+// at a time then takes one pass.
 #pragma once
 
 namespace flashcore::device {
@@ -20,12 +20,20 @@ struct Swizzle {
     return row * row_bytes + (chunk ^ pattern(row)) * 16;
   }
 
-  /// offset(row, chunk + steps * 2) from offset(row, chunk), for a chunk of 0 or 1: an xor and an
-  /// addition of what is known at compile time, where `steps` is.
-  static constexpr int advance(int first_offset, int steps) {
-    constexpr int period = ChunksPerRow % 8 == 0 ? 4 : 2;  // in steps
-    return (first_offset ^ steps % period * 32) + steps / period * (period * 32);
+  /// The place of (row + rows, chunk) from `first`, that of (row, chunk), where row and rows share
+  /// no bit below 8: `rows` is a multiple of 8, or of a power of two above row. An addition to the
+  /// pointer where rows is known, which an instruction's immediate takes in.
+  template <typename Byte>
+  static constexpr Byte* down(Byte* tile, int first, int rows) {
+    return tile + (first ^ pattern(rows) * 16) + rows * row_bytes;
   }
+
+  /// Two neighbouring chunks after which the patterns repeat themselves so many pairs later.
+  static constexpr int period = ChunksPerRow % 8 == 0 ? 4 : 2;
+
+  /// The place of (row, chunk + 2 * pair) for a pair below `period`, where chunk is 0 or 1. Pairs
+  /// from there on are whole periods of bytes further.
+  static constexpr int along(int first, int pair) { return first ^ pair * 32; }
 };
 
 }  // namespace flashcore::device

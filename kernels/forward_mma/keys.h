@@ -1,0 +1,75 @@
+// Which keys rows, blocks and warps look at; in 32 bits, and shared with the host for its tests.
+#pragma once
+
+#include "forward_mma/config.h"
+#include "forward_mma/params.h"
+
+namespace flashcore::forward_mma {
+
+/// Keys [begin, end); none where end <= begin.
+struct Keys {
+  int begin;
+  int end;
+  constexpr int count() const { return end > begin ? end - begin : 0; }
+  constexpr bool empty() const { return end <= begin; }
+};
+
+constexpr Keys intersection(Keys a, Keys b) {
+  return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
+}
+
+/// The keys between the first that row `first` sees and the last that row `last` sees: what one row
+/// sees, what some rows see, and, with `last` the earlier row, what all of them see.
+constexpr Keys keys_between(const Params& params, int first, int last) {
+  const int begin = first + params.band_low;
+  const int end = last + params.band_high + 1;
+  return {begin > 0 ? begin : 0, end < seq_kv(params) ? end : seq_kv(params)};
+}
+
+constexpr Keys keys_of_row(const Params& params, int row) {
+  return keys_between(params, row, row);
+}
+
+/// The last of `rows` rows from first_row on that exists.
+constexpr int last_row(const Params& params, int first_row, int rows) {
+  const int end = first_row + rows;
+  return (end < seq_q(params) ? end : seq_q(params)) - 1;
+}
+
+/// The keys that the block of rows from first_row on multiplies: those its rows see, or its split
+/// of them in whole tiles.
+template <Config C>
+constexpr Keys keys_of_block(const Params& params, int first_row, int split) {
+  const Keys keys = keys_between(params, first_row, last_row(params, first_row, block_q(C)));
+  if constexpr (C.kv_splits == 1) return keys;
+  const unsigned tiles = static_cast<unsigned>(keys.count() + C.block_kv - 1) / C.block_kv;
+  const unsigned split_tiles = params.kv_splits.divide(tiles + params.kv_splits.value - 1).quotient;
+  const int split_keys = static_cast<int>(split_tiles) * C.block_kv;
+  const int begin = keys.begin + split * split_keys;
+  return intersection(keys, {begin, begin + split_keys});
+}
+
+/// A warp's part of a tile.
+struct WarpTile {
+  int first_key;
+  bool visible;  // some of its rows see some of its keys
+  bool masked;   // some of its rows do not see some of its keys
+};
+
+/// Of the tile whose first key is tile_key, in a block whose keys end at block_end, for the warp
+/// whose rows begin at first_row.
+template <Config C>
+constexpr WarpTile warp_tile(const Params& params, int first_row, int tile_key, int kv_warp,
+                             int block_end) {
+  const int last = last_row(params, first_row, C.rows_per_warp);
+  const int first_key = tile_key + kv_warp * warp_kv(C);
+  const int end_key = first_key + warp_kv(C);
+  const Keys some = keys_between(params, first_row, last);
+  const Keys all = keys_between(params, last, first_row);
+  return {.first_key = first_key,
+          .visible = tile_key < block_end && first_row < seq_q(params) && first_key < some.end &&
+                     end_key > some.begin,
+          .masked = first_key < all.begin || end_key > all.end};
+}
+
+}  // namespace flashcore::forward_mma

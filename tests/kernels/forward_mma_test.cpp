@@ -1,0 +1,129 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/gpu_limits.h"
+#include "core/problem.h"
+#include "forward_mma/config.h"
+#include "forward_mma/defaults.h"
+#include "forward_mma/keys.h"
+#include "forward_mma/layout.h"
+
+namespace flashcore::forward_mma {
+namespace {
+
+/// The lengths and the band of a Problem, as the family passes them.
+Params params_of(int queries, int keys, device::Band band, int splits) {
+  Params params;
+  params.seq_q = queries;
+  params.seq_kv = keys;
+  params.band_low = static_cast<int>(std::clamp<long long>(band.low, -band_limit, band_limit));
+  params.band_high = static_cast<int>(std::clamp<long long>(band.high, -band_limit, band_limit));
+  params.kv_splits = device::make_divisor(static_cast<unsigned>(splits));
+  return params;
+}
+
+device::Band random_band(std::mt19937& random, int queries, int keys) {
+  const auto offset = [&] { return static_cast<long long>(random() % 300) - 150; };
+  switch (random() % 4) {
+    case 0: return {-device::band_unlimited, device::band_unlimited};
+    case 1: return {-device::band_unlimited, keys - queries};
+    case 2: return {-device::band_unlimited, 0};
+    default: break;
+  }
+  const long long low = offset();
+  return {low, low + static_cast<long long>(random() % 200) - 20};
+}
+
+/// Walks the tiles as the kernel does, and counts for every pair of a row and a key how often a
+/// warp multiplies it without a mask that hides it.
+template <Config C>
+void expect_visible_pairs_once(const Params& params, device::Band band) {
+  const int queries = seq_q(params), keys = seq_kv(params);
+  std::vector<int> counted(static_cast<std::size_t>(queries * std::max(keys, 1)));
+  for (int first = 0; first < queries; first += block_q(C))
+    for (int split = 0; split < static_cast<int>(params.kv_splits.value); ++split) {
+      const Keys block = keys_of_block<C>(params, first, split);
+      for (int tile_key = block.begin; tile_key < block.end; tile_key += C.block_kv)
+        for (int warp = 0; warp < C.row_warps * C.kv_warps; ++warp) {
+          const int warp_row = first + warp % C.row_warps * C.rows_per_warp;
+          const WarpTile tile =
+              warp_tile<C>(params, warp_row, tile_key, warp / C.row_warps, block.end);
+          if (!tile.visible) continue;
+          for (int row = warp_row; row < std::min(warp_row + C.rows_per_warp, queries); ++row)
+            for (int key = tile.first_key; key < tile.first_key + warp_kv(C); ++key) {
+              const Keys seen = keys_of_row(params, row);
+              if (tile.masked && (key < seen.begin || key >= seen.end)) continue;
+              ASSERT_LT(key, block.end) << "not copied";
+              ++counted[static_cast<std::size_t>(row * keys + key)];
+            }
+        }
+    }
+  for (int row = 0; row < queries; ++row)
+    for (int key = 0; key < keys; ++key)
+      ASSERT_EQ(counted[static_cast<std::size_t>(row * keys + key)],
+                device::visible_keys(band, row, keys).contains(key) ? 1 : 0)
+          << "row " << row << " key " << key << " of " << queries << " x " << keys << ", band "
+          << band.low << " to " << band.high;
+}
+
+TEST(ForwardMma, EveryVisiblePairIsMultipliedOnceAndNoOther) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 150; ++i) {
+    const int queries = 1 + static_cast<int>(random() % 200);
+    const int keys = static_cast<int>(random() % 260);
+    const device::Band band = random_band(random, queries, keys);
+    const int splits = 2 + static_cast<int>(random() % 4);
+    expect_visible_pairs_once<Config{}>(params_of(queries, keys, band, 1), band);
+    expect_visible_pairs_once<Config{
+        .rows_per_warp = 16, .row_warps = 2, .kv_warps = 4, .block_kv = 128}>(
+        params_of(queries, keys, band, 1), band);
+    expect_visible_pairs_once<Config{
+        .rows_per_warp = 16, .row_warps = 1, .kv_warps = 2, .block_kv = 32, .kv_splits = 2}>(
+        params_of(queries, keys, band, splits), band);
+  }
+}
+
+TEST(ForwardMma, SharedMemoryIsReusedOnlyWhereItIsFree) {
+  for (const Config& config : all_configs(Config{.head_dim = 128})) {
+    const Layout map = layout(config);
+    const int q_bytes = block_q(config) * config.head_dim * 2;
+    EXPECT_EQ(map.s_v, map.s_k + config.stages * map.tile_bytes);
+    EXPECT_GE(map.total, map.s_v + config.stages * map.tile_bytes);
+    if (map.s_q < map.s_k)
+      EXPECT_GE(map.s_k, map.s_q + q_bytes);
+    else  // where the last two tiles of V will be, once Q has gone on to registers
+      EXPECT_TRUE(config.q_in_registers &&
+                  map.s_q >= map.s_v + (config.stages - 2) * map.tile_bytes &&
+                  map.s_q + q_bytes <= map.s_v + config.stages * map.tile_bytes);
+    const int rows = config.kv_warps * block_q(config);
+    if (merges(config))
+      EXPECT_LE(map.s_partial_rows + rows * static_cast<int>(sizeof(WarpRow)), map.total);
+    else
+      EXPECT_LE(map.s_out + q_bytes, map.total);
+  }
+}
+
+TEST(ForwardMma, DefaultsKeepAdaTo99KiB) {
+  const auto gpu = core::limits_of({8, 9});
+  EXPECT_EQ(gpu.shared_bytes_per_block, 99 * 1024);
+  for (const int head_dim : {32, 64, 96, 128, 192, 256})
+    for (const int seq : {1, 40, 300, 4096, 100'000}) {
+      const auto problem =
+          core::contiguous_problem(core::Dtype::float16, 1, 8, 8, seq, seq, head_dim);
+      const Config config = default_for(problem, gpu);
+      EXPECT_LE(layout(config).total, 99 * 1024);
+      EXPECT_TRUE(valid(config, gpu)) << valid(config, gpu).reason();
+    }
+}
+
+TEST(ForwardMma, FewRowsAndManyKeysAreSplit) {
+  const auto gpu = core::limits_of({9, 0});
+  const auto decode = core::contiguous_problem(core::Dtype::float16, 1, 32, 8, 1, 65536, 128);
+  EXPECT_GT(default_for(decode, gpu).kv_splits, 1);
+  const auto prefill = core::contiguous_problem(core::Dtype::float16, 1, 32, 8, 8192, 8192, 128);
+  EXPECT_EQ(default_for(prefill, gpu).kv_splits, 1);
+}
+
+}  // namespace
+}  // namespace flashcore::forward_mma
