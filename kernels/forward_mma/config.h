@@ -58,11 +58,12 @@ constexpr int chunks(const Config& config) {
   return config.head_dim / 8;
 }
 
-/// Rows that the block's threads copy at a time, a chunk each; a multiple of 8 where possible, so
-/// that a thread's place in the swizzle stays the same.
+/// Rows that the block's threads copy at a time, a chunk each: a multiple of 8, or else a power of
+/// two, as device::Swizzle::down asks of what lies between a thread's rows.
 constexpr int rows_per_pass(const Config& config) {
   const int rows = threads(config) / chunks(config);
-  return rows >= 8 ? rows / 8 * 8 : rows;
+  if (rows >= 8) return rows / 8 * 8;
+  return rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 }
 
 /// A warp's tiles of mma.m16n8k16: 16 rows; 8 keys; 16 elements of head_dim that are summed over; 8

@@ -25,11 +25,14 @@ namespace flashcore::forward_scalar {
 template <Config C, typename T>
 void load_tile(const T* g_rows, long long row_stride, long long first_row, long long row_count,
                int head_dim, float* s_tile) {
+#pragma unroll 4
   for (int i = device::thread_index(); i < C.block_kv * C.head_dim; i += threads(C)) {
     const long long row = first_row + i / C.head_dim;
     const int column = i % C.head_dim;
     const bool inside = row < row_count && column < head_dim;
-    s_tile[i] = inside ? device::to_float(g_rows[row * row_stride + column]) : 0.0F;
+    // Always a load, of the first element where there is none: behind a branch the next would wait.
+    const float value = device::to_float(g_rows[inside ? row * row_stride + column : 0]);
+    s_tile[i] = inside ? value : 0.0F;
   }
 }
 

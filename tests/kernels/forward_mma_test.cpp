@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "core/gpu_limits.h"
 #include "core/problem.h"
+#include "device/tile/swizzle.h"
 #include "forward_mma/config.h"
 #include "forward_mma/defaults.h"
 #include "forward_mma/keys.h"
@@ -82,6 +84,38 @@ TEST(ForwardMma, EveryVisiblePairIsMultipliedOnceAndNoOther) {
         .rows_per_warp = 16, .row_warps = 1, .kv_warps = 2, .block_kv = 32, .kv_splits = 2}>(
         params_of(queries, keys, band, splits), band);
   }
+}
+
+TEST(ForwardMma, EveryChunkOfATileIsCopiedOnceToItsPlace) {
+  const auto expect_copied = []<int Chunks>(const Config& config, device::Swizzle<Chunks>) {
+    using Tile = device::Swizzle<Chunks>;
+    const char* tile = nullptr;
+    for (const int rows : {config.block_kv, block_q(config)}) {
+      std::set<long> places;
+      for (int thread = 0; thread < threads(config); ++thread) {
+        const int row = thread / chunks(config), chunk = thread % chunks(config);
+        if (row >= rows_per_pass(config)) continue;
+        for (int pass = 0; pass + row < rows; pass += rows_per_pass(config)) {
+          const long place = Tile::down(tile, Tile::offset(row, chunk), pass) - tile;
+          ASSERT_EQ(place, Tile::offset(pass + row, chunk)) << threads(config) << " threads";
+          places.insert(place);
+        }
+      }
+      EXPECT_EQ(places.size(), static_cast<std::size_t>(rows * chunks(config)));
+    }
+  };
+  for (const int head_dim : {32, 64, 96, 128, 192, 256})
+    for (const Config& config : all_configs(Config{.head_dim = head_dim})) {
+      switch (head_dim) {
+        case 32: expect_copied(config, device::Swizzle<4>{}); break;
+        case 64: expect_copied(config, device::Swizzle<8>{}); break;
+        case 96: expect_copied(config, device::Swizzle<12>{}); break;
+        case 128: expect_copied(config, device::Swizzle<16>{}); break;
+        case 192: expect_copied(config, device::Swizzle<24>{}); break;
+        default: expect_copied(config, device::Swizzle<32>{}); break;
+      }
+      if (testing::Test::HasFatalFailure()) return;
+    }
 }
 
 TEST(ForwardMma, SharedMemoryIsReusedOnlyWhereItIsFree) {
