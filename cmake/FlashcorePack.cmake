@@ -11,7 +11,7 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/src/jit/binary_store.cpp PROPERT
 # A sanitizer's build is for its tests; a pack compiled by it would be the same, only slower.
 if(TARGET flashcore_command AND NOT FLASHCORE_SANITIZE)
   file(GLOB pack_sources CONFIGURE_DEPENDS
-    ${CMAKE_SOURCE_DIR}/kernels/*/family.cpp ${CMAKE_SOURCE_DIR}/src/jit/*.cpp)
+    ${CMAKE_SOURCE_DIR}/kernels/*/*.cpp ${CMAKE_SOURCE_DIR}/src/jit/*.cpp)
   set(stamp ${CMAKE_BINARY_DIR}/generated/default_pack.stamp)
   # Made anew when the kernels change, not whenever the command is linked again.
   add_custom_command(OUTPUT ${stamp}
