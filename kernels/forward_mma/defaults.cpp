@@ -181,12 +181,11 @@ std::vector<Config> all_configs(const Config& like) {
 
 std::vector<Config> shipped_defaults(const GpuLimits& gpu) {
   std::vector<Config> configs;
-  for (const Element element : {Element::float16, Element::bfloat16})
-    for (const int head_dim : {64, 128}) {
-      const Config base{.element = element, .head_dim = head_dim};
-      configs.push_back(throughput(base, gpu));
-      configs.push_back(fitted(latency(base, 32, 4, 256, 1), gpu));
-    }
+  for (const Element element : {Element::float16, Element::bfloat16}) {
+    for (const int head_dim : {64, 128})
+      configs.push_back(throughput({.element = element, .head_dim = head_dim}, gpu));
+    configs.push_back(fitted(latency({.element = element, .head_dim = 64}, 32, 4, 256, 1), gpu));
+  }
   return configs;
 }
 
