@@ -316,7 +316,7 @@ void consume(const Params& params, const device::RowBlock<T>& block, Consumer<C,
                            params.scale_log2e);
     device::wait(S::v_full(ring.stage), ring.parity);
     consumer.accumulate_values(ring.stage);
-    if (device::lane_index() == 0) device::arrive(S::empty(ring.stage));
+    device::arrive(S::empty(ring.stage));  // each lane for its own reads
     ring.advance();
   }
 }
@@ -364,7 +364,7 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
       for (int stage = 0; stage < C.stages; ++stage) {
         device::init(S::k_full(stage), loading_threads(C));
         device::init(S::v_full(stage), loading_threads(C));
-        device::init(S::empty(stage), consumer_warps(C));
+        device::init(S::empty(stage), consumer_warps(C) * 32);
       }
   }
   clear_spare_columns<C, T>(params.head_dim);

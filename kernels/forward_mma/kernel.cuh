@@ -96,9 +96,9 @@ __global__ void __launch_bounds__(threads(C), C.blocks_per_multiprocessor)
                           params.q_strides.seq, params.head_dim);
   copy_q.template copy<block_q(C)>(seq_q(params) - task.first_row, shared + map.s_q);
   device::copy_async_commit();
+  // As iterations need them: a tile of V one later than that of K.
 #pragma unroll
-  for (int stage = 0; stage < C.stages - 1;
-       ++stage) {  // as an iteration needs them: V a tile later
+  for (int stage = 0; stage < C.stages - 1; ++stage) {
     copy_k_tile(keys.begin + stage * C.block_kv, stage);
     if (stage > 0) copy_v_tile(keys.begin + (stage - 1) * C.block_kv, stage - 1);
     device::copy_async_commit();

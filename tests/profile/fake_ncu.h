@@ -1,4 +1,4 @@
-// A stand-in for Nsight Compute: a script that says what a recorded session said.
+// A stand-in for Nsight Compute: a script that says what a recorded run said.
 #pragma once
 
 #include <cstdlib>
