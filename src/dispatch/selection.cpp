@@ -1,26 +1,65 @@
 #include "dispatch/selection.h"
 
+#include <algorithm>
+#include <optional>
 #include <ranges>
 
-namespace flashcore::dispatch {
+#include "core/error.h"
+#include "jit/compiler.h"
 
-Selection select(const core::Problem& problem, const core::GpuLimits& gpu) {
-  Selection selection;
-  std::string refusals;
-  for (const family::Family* family : family::all_families() | std::views::reverse) {
-    const core::Support support = family->supports(problem, gpu);
-    if (support) {
-      selection.family = family;
-      selection.config = family->default_config(problem, gpu);
-      selection.reason = fmt::format("the fastest family that supports it; its default Config{}{}",
-                                     refusals.empty() ? "" : "; ", refusals);
-      return selection;
-    }
-    if (!refusals.empty()) refusals += "; ";
-    refusals += support.reason();
+namespace flashcore::dispatch {
+namespace {
+
+bool has_kernels(const family::Family& family, const family::ConfigFields& config, core::Arch arch,
+                 const Obtainable& obtainable) {
+  const auto specs = family.kernels(config);
+  return std::all_of(specs.begin(), specs.end(),
+                     [&](const jit::KernelSpec& spec) { return obtainable(spec, arch); });
+}
+
+bool serves(const family::Family& family, const core::Problem& problem,
+            const family::ConfigFields& config, const core::GpuLimits& gpu) {
+  try {
+    return family.prepare(problem, config, gpu) != nullptr;
+  } catch (const core::Error&) {
+    return false;
   }
-  selection.reason = refusals;
-  return selection;
+}
+
+/// Of the Configs that the family ships, one that serves the Problem and can be had.
+std::optional<family::ConfigFields> shipped_config(const family::Family& family,
+                                                   const core::Problem& problem,
+                                                   const core::GpuLimits& gpu,
+                                                   const Obtainable& obtainable) {
+  for (const auto& config : family.shipped_configs(gpu))
+    if (has_kernels(family, config, gpu.arch, obtainable) && serves(family, problem, config, gpu))
+      return config;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
+                 const Obtainable& obtainable) {
+  std::string refusals;  // each with "; " before it
+  for (const family::Family* family : family::all_families() | std::views::reverse) {
+    if (const core::Support support = family->supports(problem, gpu); !support) {
+      refusals += "; " + support.reason();
+      continue;
+    }
+    const auto config = family->default_config(problem, gpu);
+    if (has_kernels(*family, config, gpu.arch, obtainable))
+      return {family, config, "the fastest family that supports it; its default Config" + refusals};
+    const std::string why = jit::compiler_unavailable_reason();
+    const std::string missing =
+        fmt::format("; {}'s default Config {} is in no pack, and there is no compiler{}{}",
+                    family->name(), config.to_string(), why.empty() ? "" : ": ", why);
+    if (const auto shipped = shipped_config(*family, problem, gpu, obtainable))
+      return {family, *shipped,
+              "the fastest family that supports it; a Config that it ships" + missing + refusals};
+    refusals += missing;
+  }
+  return {nullptr, {}, refusals.empty() ? refusals : refusals.substr(2)};
 }
 
 }  // namespace flashcore::dispatch

@@ -1,12 +1,14 @@
 // The choice of a family and a Config for a Problem on a GPU.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "core/support.h"
 #include "family/family.h"
+#include "jit/kernel_store.h"
 
 namespace flashcore::dispatch {
 
@@ -16,7 +18,13 @@ struct Selection {
   std::string reason;
 };
 
-/// The fastest family that supports the Problem, with its default Config.
-Selection select(const core::Problem& problem, const core::GpuLimits& gpu);
+/// Whether a kernel can be had for an architecture.
+using Obtainable = std::function<bool(const jit::KernelSpec&, core::Arch)>;
+
+/// The fastest family that supports the Problem, with its default Config; where that one's kernels
+/// cannot be had (no compiler, and no pack has them), with one of those it ships that serves the
+/// Problem; where there is none either, the next family.
+Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
+                 const Obtainable& obtainable = jit::obtainable);
 
 }  // namespace flashcore::dispatch

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "core/error.h"
 #include "cuda/driver.h"
 #include "cuda/module.h"
 #include "jit/binary_store.h"
@@ -60,6 +61,16 @@ class LoadedKernels {
 
 FoundBinary find_binary(const KernelSpec& spec, core::Arch arch) {
   return process_store().find(spec, arch);
+}
+
+bool obtainable(const KernelSpec& spec, core::Arch arch) {
+  if (compiler_available()) return true;
+  try {
+    find_binary(spec, arch);
+    return true;
+  } catch (const core::Error&) {
+    return false;
+  }
 }
 
 cuda::Kernel load_kernel(const KernelSpec& spec, int device_ordinal, unsigned shared_bytes) {

@@ -22,6 +22,10 @@ struct FoundBinary {
 /// cache that cannot be used costs only the time, and cache_problem() says why.
 FoundBinary find_binary(const KernelSpec& spec, core::Arch arch);
 
+/// Whether there is a way to the kernel's binary: always where there is a compiler, else where the
+/// cache or a pack holds it.
+bool obtainable(const KernelSpec& spec, core::Arch arch);
+
 /// The kernel loaded on a device, with its dynamic shared memory allowed. Thread-safe; loaded once.
 /// Throws compile_failed, device_failed or no_device.
 cuda::Kernel load_kernel(const KernelSpec& spec, int device_ordinal, unsigned shared_bytes);

@@ -32,6 +32,47 @@ TEST(Selection, WhenNoFamilyServesItEveryRefusalIsTold) {
   EXPECT_NE(selection.reason.find("the tensors are fp32"), std::string::npos) << selection.reason;
 }
 
+/// Nothing but what the families ship: a machine with the default pack and no compiler.
+bool in_a_pack(const jit::KernelSpec& spec, core::Arch arch) {
+  for (const auto* family : family::all_families())
+    for (const auto& config : family->shipped_configs(core::limits_of(arch))) {
+      const auto kernels = family->kernels(config);
+      if (std::find(kernels.begin(), kernels.end(), spec) != kernels.end()) return true;
+    }
+  return false;
+}
+
+TEST(Selection, WithoutACompilerAShippedConfigServesAndTheReasonSaysSo) {
+  const auto gpu = core::limits_of({9, 0, true});
+  // Few keys and many heads: a default that no pack holds.
+  const auto problem = core::contiguous_problem(core::Dtype::float16, 4, 8, 8, 256, 256, 64);
+  const Selection usual = select(problem, gpu, [](const auto&, auto) { return true; });
+  const Selection without = select(problem, gpu, in_a_pack);
+  EXPECT_EQ(without.family, usual.family);
+  EXPECT_NE(without.config, usual.config);
+  for (const auto& spec : without.family->kernels(without.config))
+    EXPECT_TRUE(in_a_pack(spec, gpu.arch));
+  EXPECT_NE(without.reason.find("is in no pack, and there is no compiler"), std::string::npos)
+      << without.reason;
+}
+
+TEST(Selection, WithoutACompilerAndAPackForItTheNextFamilyServes) {
+  const auto gpu = core::limits_of({9, 0, true});
+  const auto problem = core::contiguous_problem(core::Dtype::bfloat16, 1, 8, 8, 512, 512, 256);
+  const Selection selection = select(problem, gpu, in_a_pack);
+  ASSERT_NE(selection.family, nullptr) << selection.reason;
+  EXPECT_EQ(selection.family->name(), "forward_scalar");
+  EXPECT_NE(selection.reason.find("forward_mma's default Config"), std::string::npos);
+}
+
+TEST(Selection, WithoutAnyKernelTheReasonNamesEveryFamily) {
+  const Selection selection =
+      select(mission(), core::limits_of({8, 0}), [](const auto&, auto) { return false; });
+  EXPECT_EQ(selection.family, nullptr);
+  for (const auto* family : family::all_families())
+    EXPECT_NE(selection.reason.find(family->name()), std::string::npos) << selection.reason;
+}
+
 TEST(Dispatch, TheCpuServesEveryDtype) {
   for (const auto dtype : core::all_dtypes)
     EXPECT_TRUE(supports(mission(dtype), {Backend::cpu, 0}));
