@@ -9,38 +9,38 @@
 
 namespace flashcore::device {
 
-/// sums = A * B. The whole warp takes part.
-inline void multiply(Float16, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
-                     unsigned b_high) {
+/// d = A * B + c, where c may be d. The whole warp takes part.
+inline void multiply_add(Float16, const float (&c)[4], const unsigned (&a)[4], unsigned b_low,
+                         unsigned b_high, float (&d)[4]) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
-      : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high), "f"(0.0F));
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high), "f"(c[0]), "f"(c[1]),
+        "f"(c[2]), "f"(c[3]));
 }
 
-inline void multiply(BFloat16, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
+inline void multiply_add(BFloat16, const float (&c)[4], const unsigned (&a)[4], unsigned b_low,
+                         unsigned b_high, float (&d)[4]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high), "f"(c[0]), "f"(c[1]),
+        "f"(c[2]), "f"(c[3]));
+}
+
+/// sums = A * B.
+template <typename T>
+inline void multiply(T type, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
                      unsigned b_high) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
-      : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high), "f"(0.0F));
+  constexpr float zero[4] = {};
+  multiply_add(type, zero, a, b_low, b_high, sums);
 }
 
-/// sums += A * B. The whole warp takes part.
-inline void multiply_accumulate(Float16, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
+/// sums += A * B.
+template <typename T>
+inline void multiply_accumulate(T type, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
                                 unsigned b_high) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high));
-}
-
-inline void multiply_accumulate(BFloat16, float (&sums)[4], const unsigned (&a)[4], unsigned b_low,
-                                unsigned b_high) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b_low), "r"(b_high));
+  multiply_add(type, sums, a, b_low, b_high, sums);
 }
 
 }  // namespace flashcore::device
