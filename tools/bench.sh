@@ -24,7 +24,7 @@ cd "$root"
 mkdir -p results/compile
 status=0
 
-# The ladder's own ptxas gates hold its kernels to their budgets: on a lent GPU, minutes count.
+# The ladder's own ptxas gates hold its kernels to their budgets.
 if [ "${variants[*]}" != ladder ]; then
   say "the compiler's resource report (no GPU needed)"
   "$flashcore" compile --json results/compile/report.json || status=$?
@@ -33,6 +33,7 @@ fi
 
 if [ ${#variants[@]} = 0 ]; then
   mapfile -t variants < <("$flashcore" info --runnable)
+  say "variants that run on this machine: ${variants[*]} (${flashcore#"$root/"} info says why no others do)"
 fi
 files=()
 for variant in "${variants[@]}"; do
@@ -48,5 +49,6 @@ done
 if [ ${#files[@]} -gt 0 ]; then
   say "gates"
   "$flashcore" gate "${files[@]}" || status=1
+  say "results: ${files[*]} (${flashcore#"$root/"} report FILE… --out DIR makes pictures of them)"
 fi
 exit "$status"

@@ -266,6 +266,7 @@ int run_compile(const CompileFlags& options) {
     fmt::print(stderr, "flashcore: {} of {} kernels failed\n", problems, outcomes.size());
     return exit_failed;
   }
+  fmt::print(stderr, "{} kernels: within their budgets, no spills, no stack\n", outcomes.size());
   return exit_ok;
 }
 
