@@ -31,9 +31,6 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   [[nodiscard]] std::string_view summary() const override {
     return "WMMA behind asynchronous copies, keys shared out between warps";
   }
-  [[nodiscard]] std::vector<core::Arch> archs() const override {
-    return {core::known_archs.begin(), core::known_archs.end()};
-  }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (Support vectors = family::supports_vectors(problem, gpu, name()); !vectors) return vectors;
@@ -98,10 +95,7 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   [[nodiscard]] std::vector<Config> shipped(const GpuLimits& /*gpu*/) const override { return {}; }
 
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
-    return {{.entry = "forward_cp_async/kernel.cuh",
-             .name_expression = "flashcore::forward_cp_async::forward<" +
-                                family::to_literal("flashcore::forward_cp_async::Config", config) +
-                                ">"}};
+    return {kernel_of(config)};
   }
 
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
@@ -109,11 +103,8 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
             .dynamic_shared_bytes = layout(config).total};
   }
 
-  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(
-      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
-    if (const Support support = valid(config, gpu); !support)
-      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    family::check_serves(config.element, config.head_dim, problem);
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
+      const Problem& problem, const Config& config) const override {
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }

@@ -56,6 +56,7 @@ class ForwardMmaLaunch final : public family::PreparedLaunch {
  public:
   ForwardMmaLaunch(const Problem& problem, const Config& config)
       : params_(params_of(problem, config)) {
+    family::check_grid(problem, block_q(config), config.kv_splits);
     const auto blocks = family::q_blocks(problem, block_q(config)) * config.kv_splits *
                         problem.heads_q * problem.batch;
     shapes_.push_back({.grid = static_cast<unsigned>(blocks),
@@ -104,9 +105,6 @@ class ForwardMma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::string_view summary() const override {
     return "mma.sync in registers, fp16 and bf16, head_dim up to 256: Ampere, Ada and later";
   }
-  [[nodiscard]] std::vector<core::Arch> archs() const override {
-    return {core::known_archs.begin(), core::known_archs.end()};
-  }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
@@ -142,14 +140,9 @@ class ForwardMma final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
-    const std::string literal =
-        family::to_literal("flashcore::forward_mma::Config", compiled(config));
-    std::vector<jit::KernelSpec> specs{
-        {.entry = "forward_mma/kernel.cuh",
-         .name_expression = "flashcore::forward_mma::forward<" + literal + ">"}};
+    std::vector<jit::KernelSpec> specs{kernel_of(compiled(config))};
     if (config.kv_splits > 1)
-      specs.push_back({.entry = "forward_mma/merge_splits.cuh",
-                       .name_expression = "flashcore::forward_mma::merge_splits<" + literal + ">"});
+      specs.push_back(kernel_of(compiled(config), "merge_splits.cuh", "merge_splits"));
     return specs;
   }
 
@@ -157,11 +150,8 @@ class ForwardMma final : public family::TypedFamily<Config> {
     return {.registers = register_cap(config), .dynamic_shared_bytes = layout(config).total};
   }
 
-  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(
-      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
-    if (const Support support = valid(config, gpu); !support)
-      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    family::check_serves(config.element, config.head_dim, problem);
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
+      const Problem& problem, const Config& config) const override {
     return std::make_unique<ForwardMmaLaunch>(problem, config);
   }
 };

@@ -36,9 +36,6 @@ class ForwardScalar final : public family::TypedFamily<Config> {
   [[nodiscard]] std::string_view summary() const override {
     return "ordinary arithmetic, fp16 and bf16, head_dim up to 256: the baseline";
   }
-  [[nodiscard]] std::vector<core::Arch> archs() const override {
-    return {core::known_archs.begin(), core::known_archs.end()};
-  }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (gpu.arch.number() < 80)
@@ -110,23 +107,16 @@ class ForwardScalar final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
-    return {{.entry = "forward_scalar/kernel.cuh",
-             .name_expression = "flashcore::forward_scalar::forward<" +
-                                family::to_literal("flashcore::forward_scalar::Config", config) +
-                                ">"}};
+    return {kernel_of(config)};
   }
 
-  /// q, output and scores stay in registers; the rest is addresses, bounds and the running softmax.
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
     return {.registers = 2 * slice(config) + config.keys_per_step + other_registers,
             .dynamic_shared_bytes = layout(config).total};
   }
 
-  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(
-      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
-    if (const Support support = valid(config, gpu); !support)
-      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    family::check_serves(config.element, config.head_dim, problem);
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
+      const Problem& problem, const Config& config) const override {
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }

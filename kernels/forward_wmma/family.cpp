@@ -30,9 +30,6 @@ class ForwardWmma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::string_view summary() const override {
     return "tensor cores through WMMA, scores through shared memory: v8 and the first rungs";
   }
-  [[nodiscard]] std::vector<core::Arch> archs() const override {
-    return {core::known_archs.begin(), core::known_archs.end()};
-  }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (Support vectors = family::supports_vectors(problem, gpu, name()); !vectors) return vectors;
@@ -95,10 +92,7 @@ class ForwardWmma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::vector<Config> shipped(const GpuLimits& /*gpu*/) const override { return {}; }
 
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
-    return {{.entry = "forward_wmma/kernel.cuh",
-             .name_expression = "flashcore::forward_wmma::forward<" +
-                                family::to_literal("flashcore::forward_wmma::Config", config) +
-                                ">"}};
+    return {kernel_of(config)};
   }
 
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
@@ -106,11 +100,8 @@ class ForwardWmma final : public family::TypedFamily<Config> {
             .dynamic_shared_bytes = layout(config).total};
   }
 
-  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> prepare(
-      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
-    if (const Support support = valid(config, gpu); !support)
-      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
-    family::check_serves(config.element, config.head_dim, problem);
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
+      const Problem& problem, const Config& config) const override {
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }

@@ -104,13 +104,24 @@ void check_serves(device::Element element, int head_dim, const core::Problem& pr
                head_dim, static_cast<int>(element), problem.to_string());
 }
 
+void check_grid(const core::Problem& problem, int block_q, int kv_splits) {
+  const long long heads = problem.heads_q * problem.batch;
+  const long long rows = kv_splits > 1 ? problem.seq_q : q_blocks(problem, block_q);
+  if (std::max(rows, q_blocks(problem, block_q) * kv_splits) > max_grid / heads)
+    core::fail(core::Status::invalid_argument,
+               "config: blocks of {} rows, kv_splits {}: {} needs more than {} blocks", block_q,
+               kv_splits, problem.to_string(), max_grid);
+}
+
 ForwardLaunch::ForwardLaunch(const core::Problem& problem, int block_q, int threads,
                              int shared_bytes)
     : shape_{.grid = static_cast<unsigned>(q_blocks(problem, block_q) * problem.heads_q *
                                            problem.batch),
              .block = static_cast<unsigned>(threads),
              .shared_bytes = static_cast<unsigned>(shared_bytes)},
-      params_(forward_params(problem, block_q)) {}
+      params_(forward_params(problem, block_q)) {
+  check_grid(problem, block_q);
+}
 
 void ForwardLaunch::launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
                            cuda::StreamHandle stream) const {

@@ -29,6 +29,10 @@ void set_arguments(const core::Arguments& arguments, device::ForwardParams& para
 /// Whether one block for each block_q rows of each head fits a grid.
 core::Support fits_grid(const core::Problem& problem, int block_q, std::string_view family);
 
+/// Throws invalid_argument where a Config asks for more blocks than a grid has, or for more rows
+/// than a merge of kv_splits counts.
+void check_grid(const core::Problem& problem, int block_q, int kv_splits = 1);
+
 /// One kernel, one block for every block_q query rows of every head.
 class ForwardLaunch final : public PreparedLaunch {
  public:

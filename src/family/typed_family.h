@@ -2,16 +2,25 @@
 // the family's own Config.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <memory>
+#include <string_view>
 #include <vector>
 
+#include "core/error.h"
 #include "family/family.h"
+#include "family/forward_call.h"
 
 namespace flashcore::family {
 
 template <typename Config>
 class TypedFamily : public Family {
  public:
+  /// Every architecture that there is code for; a family that needs a newer one says so.
+  [[nodiscard]] std::vector<core::Arch> archs() const override {
+    return {core::known_archs.begin(), core::known_archs.end()};
+  }
   [[nodiscard]] core::Support valid(const ConfigFields& config,
                                     const core::GpuLimits& gpu) const final {
     return valid(from_fields<Config>(config), gpu);
@@ -36,7 +45,11 @@ class TypedFamily : public Family {
   [[nodiscard]] std::unique_ptr<PreparedLaunch> prepare(const core::Problem& problem,
                                                         const ConfigFields& config,
                                                         const core::GpuLimits& gpu) const final {
-    return prepare(problem, from_fields<Config>(config), gpu);
+    const auto typed = from_fields<Config>(config);
+    if (const core::Support support = valid(typed, gpu); !support)
+      core::fail(core::Status::invalid_argument, "config: {}", support.reason());
+    check_serves(typed.element, typed.head_dim, problem);
+    return launch_of(problem, typed);
   }
 
  protected:
@@ -50,8 +63,19 @@ class TypedFamily : public Family {
   [[nodiscard]] virtual std::vector<Config> shipped(const core::GpuLimits& gpu) const = 0;
   [[nodiscard]] virtual std::vector<jit::KernelSpec> kernels(const Config& config) const = 0;
   [[nodiscard]] virtual ResourceBudget budget(const Config& config) const = 0;
-  [[nodiscard]] virtual std::unique_ptr<PreparedLaunch> prepare(
-      const core::Problem& problem, const Config& config, const core::GpuLimits& gpu) const = 0;
+  /// The Config is valid and serves the Problem.
+  [[nodiscard]] virtual std::unique_ptr<PreparedLaunch> launch_of(const core::Problem& problem,
+                                                                  const Config& config) const = 0;
+
+  /// `forward` of the room's kernel.cuh, or another template of one of its files.
+  [[nodiscard]] jit::KernelSpec kernel_of(const Config& config,
+                                          std::string_view file = "kernel.cuh",
+                                          std::string_view kernel = "forward") const {
+    const auto room = fmt::format("flashcore::{}", name());
+    return {.entry = fmt::format("{}/{}", name(), file),
+            .name_expression =
+                fmt::format("{}::{}<{}>", room, kernel, to_literal(room + "::Config", config))};
+  }
 
  private:
   [[nodiscard]] std::vector<ConfigFields> erase(const std::vector<Config>& configs,

@@ -107,6 +107,19 @@ TEST(Family, AThreadsRegistersAreThoseOfTheFullestPartition) {
   EXPECT_EQ(registers_per_thread(1024, gpu), 64);
 }
 
+TEST(Family, AConfigThatNeedsMoreBlocksThanAGridHasIsRefused) {
+  const auto gpu = core::limits_of({9, 0});
+  const auto problem =
+      core::contiguous_problem(core::Dtype::float16, 1 << 20, 128, 128, 2048, 2048, 64);
+  for (const Family* family : all_families()) {
+    auto config = family->default_config(problem, gpu);
+    if (family->name() == "forward_mma") config.set("kv_splits", 256);
+    EXPECT_NE(message_of([&] { family->prepare(problem, config, gpu); }).find("needs more than"),
+              std::string::npos)
+        << family->name();
+  }
+}
+
 TEST(Family, RefusalsSayWhatWasAskedAndWhatIsPossible) {
   const auto* family = find_family("forward_scalar");
   ASSERT_NE(family, nullptr);

@@ -39,14 +39,6 @@ constexpr KeyRange visible_keys(Band band, long long first_row, long long last_r
   return begin < end ? KeyRange{begin, end} : KeyRange{0, 0};
 }
 
-/// The keys that every one of the rows [first_row, last_row] sees.
-constexpr KeyRange common_keys(Band band, long long first_row, long long last_row,
-                               long long seq_kv) {
-  const long long begin = visible_begin(band, last_row);
-  const long long end = visible_end(band, first_row, seq_kv);
-  return begin < end ? KeyRange{begin, end} : KeyRange{0, 0};
-}
-
 /// The keys that one row sees.
 constexpr KeyRange visible_keys(Band band, long long row, long long seq_kv) {
   return visible_keys(band, row, row, seq_kv);
