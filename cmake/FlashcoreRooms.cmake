@@ -32,3 +32,18 @@ function(flashcore_link_statically target)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -s)
   endif()
 endfunction()
+
+# The objects of a static library become the target's own: what links an installed libflashcore.a
+# needs no other library beside it.
+function(flashcore_take_in_archive target archive)
+  set(folder ${CMAKE_BINARY_DIR}/generated/${target}_archive)
+  execute_process(COMMAND ${CMAKE_AR} t ${archive}
+    OUTPUT_VARIABLE members OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "[\n]+" ";" members "${members}")
+  list(TRANSFORM members PREPEND ${folder}/)
+  file(MAKE_DIRECTORY ${folder})
+  add_custom_command(OUTPUT ${members} COMMAND ${CMAKE_AR} x ${archive}
+    WORKING_DIRECTORY ${folder} DEPENDS ${archive} VERBATIM)
+  set_source_files_properties(${members} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  target_sources(${target} PRIVATE ${members})
+endfunction()

@@ -4,7 +4,8 @@
 
 namespace flashcore::cuda {
 
-void Kernel::launch_raw(const LaunchShape& shape, StreamHandle stream, const void* params) const {
+void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
+                   const void* params) {
   api::LaunchAttribute cluster{.id = api::cluster_dimension, .value = {shape.cluster, 1, 1}};
   const api::LaunchConfig config{
       .grid_x = shape.grid,
@@ -19,7 +20,7 @@ void Kernel::launch_raw(const LaunchShape& shape, StreamHandle stream, const voi
       .attribute_count = shape.cluster > 1 ? 1U : 0U,
   };
   void* arguments[] = {const_cast<void*>(params)};  // the driver only reads it
-  api::check(api::driver().cuLaunchKernelEx(&config, static_cast<api::Function>(function_),
+  api::check(api::driver().cuLaunchKernelEx(&config, static_cast<api::Function>(function),
                                             arguments, nullptr),
              "cuLaunchKernelEx");
 }

@@ -18,26 +18,35 @@ struct LaunchShape {
   bool operator==(const LaunchShape&) const = default;
 };
 
+/// How a kernel is launched, given its handle: the driver's way, or the emulator's, to which handle
+/// and stream mean other things.
+using Launcher = void (*)(void* function, const LaunchShape& shape, StreamHandle stream,
+                          const void* params);
+
+/// cuLaunchKernelEx. Throws when the driver refuses.
+void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
+                   const void* params);
+
 /// A kernel loaded on one device. A plain value: the module that holds the code lives as long as
 /// the process.
 class Kernel {
  public:
   Kernel() = default;
-  explicit Kernel(void* function) : function_(function) {}
+  explicit Kernel(void* function, Launcher launcher = launch_on_gpu)
+      : function_(function), launcher_(launcher) {}
 
-  /// The kernel's argument is one struct, which is copied. Throws when the driver refuses.
+  /// The kernel's argument is one struct, which is copied. Throws what the launcher throws.
   template <typename Params>
   void launch(const LaunchShape& shape, StreamHandle stream, const Params& params) const {
-    launch_raw(shape, stream, &params);
+    launcher_(function_, shape, stream, &params);
   }
 
-  /// The driver's handle (CUfunction).
+  /// The launcher's handle; the driver's is a CUfunction.
   [[nodiscard]] void* function() const { return function_; }
 
  private:
-  void launch_raw(const LaunchShape& shape, StreamHandle stream, const void* params) const;
-
-  void* function_ = nullptr;  // CUfunction
+  void* function_ = nullptr;
+  Launcher launcher_ = launch_on_gpu;
 };
 
 }  // namespace flashcore::cuda

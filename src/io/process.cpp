@@ -108,6 +108,7 @@ bool read_until(int descriptor, Clock::time_point deadline, std::string& output)
 }  // namespace
 
 fs::path find_program(const std::string& name, std::span<const std::string> patterns) {
+  if (name.find('/') != std::string::npos) return is_program(name) ? fs::path(name) : fs::path();
   const char* path = std::getenv("PATH");
   std::istringstream folders(path == nullptr ? "" : path);
   for (std::string folder; std::getline(folders, folder, ':');)

@@ -11,7 +11,7 @@ namespace flashcore::io {
 
 /// The program as found in PATH, then as the first match of the patterns, in which a `*` ends the
 /// name of a folder that may go on in any way (of several the last, the newest version); empty
-/// where it is not.
+/// where it is not. A name with a slash is a path, and looked for nowhere else.
 std::filesystem::path find_program(const std::string& name,
                                    std::span<const std::string> patterns = {});
 

@@ -1,23 +1,12 @@
 #include "jit/cache.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdlib>
-#include <system_error>
 
 #include "core/error.h"
-#include "jit/files.h"
 
 namespace flashcore::jit {
-
-using core::fail;
-using core::Status;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -25,96 +14,24 @@ std::string file_name(std::uint64_t key) {
   return fmt::format("{:016x}.pack", key);
 }
 
-/// Machine code from a file that someone else can change is that person's code.
-void require_own(const FileDescriptor& file, const std::string& name) {
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) fail(Status::io, "{}: cannot be examined", name);
-  if (status.st_uid != geteuid())
-    fail(Status::io, "{}: owned by user {}, not by user {}", name, status.st_uid, geteuid());
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    fail(Status::io, "{}: others can write to it (mode {:o})", name, status.st_mode & 07777);
-}
-
-/// The directory, examined through the very descriptor that its files are then opened by.
-FileDescriptor open_directory(const fs::path& path) {
-  if (path.empty()) fail(Status::io, "none of FLASHCORE_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
-  FileDescriptor directory = open_file(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY);
-  require_own(directory, path.string());
-  return directory;
-}
-
-void make_directory(const fs::path& path) {
-  if (path.empty() || fs::exists(path)) return;
-  std::error_code error;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    fail(Status::io, "{}: cannot be made: {}", path.string(),
-         std::generic_category().message(errno));
-}
-
 }  // namespace
 
 std::optional<PackEntry> Cache::find(std::uint64_t key, std::uint64_t source_hash,
-                                     const KernelSpec& spec, core::Arch arch) {
+                                     const KernelSpec& spec, core::Arch arch) const {
+  const std::string name = file_name(key);
+  const auto bytes = folder_.find(name);
+  if (!bytes) return std::nullopt;
   try {
-    const FileDescriptor directory = open_directory(directory_);
-    const std::string name = file_name(key);
-    const FileDescriptor file =
-        open_file(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    require_own(file, name);
-    std::vector<PackEntry> entries = read_pack(read_all(file, name), name);
+    std::vector<PackEntry> entries = read_pack(*bytes, name);
     if (entries.size() != 1 || !entries[0].is(source_hash, spec, arch)) return std::nullopt;
     return std::move(entries[0]);
   } catch (const core::Error&) {
-    return std::nullopt;  // absent, damaged or not ours: compiled again, and then replaced
-  } catch (const fs::filesystem_error&) {
-    return std::nullopt;
+    return std::nullopt;  // damaged: compiled again, and then replaced
   }
 }
 
 void Cache::keep(std::uint64_t key, const PackEntry& entry) {
-  try {
-    make_directory(directory_);
-    const FileDescriptor directory = open_directory(directory_);
-    replace_file(directory.get(), file_name(key), write_pack(std::array{entry}), 0600);
-    remember({});
-  } catch (const core::Error& error) {
-    remember(error.what());
-  } catch (const fs::filesystem_error& error) {
-    remember(error.what());
-  }
-}
-
-void Cache::remember(const std::string& problem) {
-  const std::scoped_lock lock(mutex_);
-  write_problem_ = problem;
-}
-
-std::string Cache::problem() {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!write_problem_.empty()) return write_problem_;
-  }
-  try {
-    if (!directory_.empty() && !fs::exists(directory_)) return {};  // made when it is needed
-    open_directory(directory_);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return {};
-}
-
-fs::path default_cache_directory() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value == nullptr ? "" : value);
-  };
-  if (const fs::path own = variable("FLASHCORE_CACHE_DIR"); !own.empty()) return fs::absolute(own);
-  // The XDG specification: a relative path there is to be ignored.
-  if (const fs::path xdg = variable("XDG_CACHE_HOME"); xdg.is_absolute()) return xdg / "flashcore";
-  if (const fs::path home = variable("HOME"); home.is_absolute())
-    return home / ".cache" / "flashcore";
-  return {};
+  folder_.keep(file_name(key), write_pack(std::array{entry}));
 }
 
 }  // namespace flashcore::jit

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "core/error.h"
+#include "jit/hasher.h"
 #include "jit/header_search.h"
 #include "jit/include_closure.h"
 #include "jit/nvrtc.h"
@@ -120,21 +119,6 @@ class Program {
   IncludeClosure closure_;
   HeaderFolders headers_ = header_folders(closure_);
   NvrtcProgram program_ = nullptr;
-};
-
-/// XXH3 over strings, each with its length so that no two lists read the same.
-class Hasher {
- public:
-  Hasher() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
-  void add(std::string_view text) {
-    const std::uint64_t size = text.size();
-    XXH3_64bits_update(state_.get(), &size, sizeof(size));
-    XXH3_64bits_update(state_.get(), text.data(), text.size());
-  }
-  [[nodiscard]] std::uint64_t digest() const { return XXH3_64bits_digest(state_.get()); }
-
- private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
 };
 
 }  // namespace

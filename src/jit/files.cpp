@@ -33,18 +33,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-void write_all(const FileDescriptor& file, const std::string& name,
-               std::span<const std::uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0)
-      fail(Status::io, "{}: {} bytes could not be written: {}", name, bytes.size(),
-           error_text(errno));
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-}
-
 }  // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -72,6 +60,18 @@ std::vector<std::uint8_t> read_all(const FileDescriptor& file, const std::string
   }
   bytes.resize(have);
   return bytes;
+}
+
+void write_all(const FileDescriptor& file, const std::string& name,
+               std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0)
+      fail(Status::io, "{}: {} bytes could not be written: {}", name, bytes.size(),
+           error_text(errno));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
 }
 
 void replace_file(int directory, const std::string& name, std::span<const std::uint8_t> bytes,

@@ -16,6 +16,8 @@ class FileDescriptor {
   FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   FileDescriptor& operator=(FileDescriptor&&) = delete;
   [[nodiscard]] int get() const { return number_; }
+  /// Leaves it open for as long as the process lives.
+  void keep_open() { number_ = -1; }
 
  private:
   int number_;
@@ -26,6 +28,10 @@ FileDescriptor open_file(int directory, const char* name, int flags);
 
 /// A regular file's bytes. Throws io when it is not one or cannot be read.
 std::vector<std::uint8_t> read_all(const FileDescriptor& file, const std::string& name);
+
+/// Throws io naming the file.
+void write_all(const FileDescriptor& file, const std::string& name,
+               std::span<const std::uint8_t> bytes);
 
 /// Writes under a temporary name in the same directory and renames: readers see the old file or the
 /// new one, and a failure leaves nothing behind. `mode` is the new file's. Throws io.

@@ -37,7 +37,8 @@ Include parse_include(std::string_view line) {
 
 class Closure {
  public:
-  explicit Closure(std::span<const EmbeddedSource> sources) : sources_(sources) {}
+  Closure(std::span<const EmbeddedSource> sources, std::string_view first_folder)
+      : sources_(sources), first_folder_(first_folder) {}
 
   /// Whether there is such a source; it and what it includes are now in the closure.
   bool add(std::string_view path) {
@@ -63,21 +64,28 @@ class Closure {
   /// Names are rooted at kernels/; the compiler would also find a "name" beside the including file,
   /// and one found in neither place is an error that it reports.
   void add_included(std::string_view from, const Include& include) {
-    const bool rooted = add(include.name);
+    const bool rooted = add_from_folders(std::string{include.name});
     if (include.angled && !rooted) external_.emplace(include.name);
     if (!include.angled)
       add((std::filesystem::path(from).parent_path() / include.name).lexically_normal().string());
   }
 
+  bool add_from_folders(const std::string& name) {
+    if (!first_folder_.empty() && add(std::string{first_folder_} + '/' + name)) return true;
+    return add(name);
+  }
+
   std::span<const EmbeddedSource> sources_;
+  std::string_view first_folder_;
   std::map<std::string_view, EmbeddedSource> reached_;
   std::set<std::string> external_;
 };
 
 }  // namespace
 
-IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources) {
-  Closure closure(sources);
+IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources,
+                               std::string_view first_folder) {
+  Closure closure(sources, first_folder);
   if (!closure.add(entry))
     core::fail(core::Status::invalid_argument, "kernel: no source {} among the {} embedded ones",
                entry, sources.size());

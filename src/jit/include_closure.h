@@ -18,7 +18,10 @@ struct IncludeClosure {
 
 /// The entry and every source that it includes, directly or not. Includes inside
 /// comments or untaken conditionals count too: too many sources cost a recompile, too few would
-/// serve stale machine code. Throws invalid_argument when there is no source of the entry's name.
-IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources);
+/// serve stale machine code. Where a compiler is told to look in a folder of the sources before it
+/// looks in their root, that is `first_folder`. Throws invalid_argument when there is no source of
+/// the entry's name.
+IncludeClosure include_closure(std::string_view entry, std::span<const EmbeddedSource> sources,
+                               std::string_view first_folder = {});
 
 }  // namespace flashcore::jit
