@@ -1,0 +1,32 @@
+// Barriers in shared memory that some threads arrive at and others wait for.
+#pragma once
+
+#include "device/ptx/shared_address.h"
+
+namespace flashcore::device {
+
+/// The machine keeps the state; the kernel owns the place.
+struct alignas(8) Mbarrier {
+  unsigned long long state;
+};
+
+inline void init(Mbarrier& barrier, int arrivals,
+                 std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::mbarrier_init>(&barrier, arrivals, host::Site(line));
+}
+
+inline void arrive(Mbarrier& barrier, std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::mbarrier_arrive>(&barrier, host::Site(line));
+}
+
+inline void arrive_after_copies(Mbarrier& barrier,
+                                std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::mbarrier_arrive_after_copies>(&barrier, host::Site(line));
+}
+
+inline void wait(const Mbarrier& barrier, int parity,
+                 std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::mbarrier_wait>(&barrier, parity, host::Site(line));
+}
+
+}  // namespace flashcore::device

@@ -1,0 +1,13 @@
+// Exchange of registers within a warp.
+#pragma once
+
+#include "host/current.h"
+
+namespace flashcore::device {
+
+inline float shuffle_xor(float value, int lane_mask,
+                         std::source_location line = std::source_location::current()) {
+  return host::call<&host::Machine::shuffle_xor>(value, lane_mask, host::Site(line));
+}
+
+}  // namespace flashcore::device

@@ -1,0 +1,219 @@
+// One block of an emulated grid: its threads as fibers, its shared memory, its barriers.
+//
+// Threads switch only where they would have to wait on a GPU. Who goes on is decided by the seed;
+// with seed 0 a warp runs until its lanes wait, and asynchronous copies land when they must.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "emulate/access_log.h"
+#include "emulate/clock.h"
+#include "emulate/fiber.h"
+#include "emulate/global_map.h"
+#include "emulate/launch.h"
+#include "emulate/shadow.h"
+#include "emulate/site.h"
+#include "host/machine.h"
+
+namespace flashcore::emulate {
+
+/// What the blocks of a launch share.
+struct Grid {
+  const host::Module& module;
+  cuda::LaunchShape shape;
+  const void* params;
+  const Options& options;
+  ModuleImage image{module};
+  GlobalMap global{options.buffers};
+};
+
+class Block final : public host::Machine {
+ public:
+  explicit Block(const Grid& grid);
+
+  /// Runs block `index` to its end or to its first finding.
+  std::optional<Finding> run(long long index);
+
+  /// Of all blocks so far.
+  [[nodiscard]] const SiteTable& sites() const { return sites_; }
+
+  void load(const void* from, std::size_t bytes, bool aligned, host::Site site) override;
+  void store(void* to, std::size_t bytes, bool aligned, host::Site site) override;
+  void copy_bytes(void* to, const void* from, std::size_t bytes, host::Site site) override;
+  void fill_bytes(void* to, int value, std::size_t bytes, host::Site site) override;
+  void require_aligned(const void* address, std::size_t alignment, host::Site site) override;
+
+  void block_barrier(host::Site site) override;
+  bool block_any(bool answer, host::Site site) override;
+
+  void warp_barrier(host::Site site) override;
+  unsigned warp_ballot(bool answer, host::Site site) override;
+  bool warp_any(bool answer, host::Site site) override;
+  float shuffle_xor(float value, int lane_mask, host::Site site) override;
+  void meet(host::Instruction instruction, host::Site site) override;
+  host::Words load_matrices(host::Instruction instruction, unsigned s_row, bool transposed,
+                            host::Site site) override;
+  host::Sums multiply_add(device::Element element, host::Sums c, host::Words a, unsigned b_low,
+                          unsigned b_high, host::Site site) override;
+
+  void copy_async(unsigned char* s_to, const void* g_from, bool present, host::Site site) override;
+  void copy_async_commit(host::Site site) override;
+  void copy_async_wait(int pending, host::Site site) override;
+
+  void mbarrier_init(void* s_barrier, int arrivals, host::Site site) override;
+  void mbarrier_arrive(void* s_barrier, host::Site site) override;
+  void mbarrier_arrive_after_copies(void* s_barrier, host::Site site) override;
+  void mbarrier_wait(const void* s_barrier, int parity, host::Site site) override;
+
+ private:
+  /// An asynchronous copy of 16 bytes that has not landed.
+  struct Copy {
+    unsigned char* s_to;
+    const void* g_from;  // null: zeros
+  };
+  /// The copies of a thread between two commits.
+  struct CopyGroup {
+    std::size_t end;     // in Thread::copies
+    std::uint32_t time;  // of the thread's copies
+  };
+  struct Thread {
+    Knowledge knowledge;
+    bool gone = false;
+    // What it waits for, where it does.
+    host::Instruction waits_for = host::Instruction::block_barrier;
+    host::Site waits_at;
+    std::size_t waits_on = 0;  // an mbarrier's offset
+    // Its copies, in order; those below `landed` have landed.
+    std::vector<Copy> copies;
+    std::size_t landed = 0;
+    std::vector<CopyGroup> groups;  // that were not waited for
+  };
+  /// Lanes that wait for the others of their warp.
+  struct Warp {
+    std::uint32_t lanes = 0;  // that exist
+    std::uint32_t ready = 0;  // that can run, or do
+    std::uint32_t arrived = 0;
+    std::uint32_t at_block_barrier = 0;
+    host::Instruction instruction = host::Instruction::warp_barrier;
+    host::Site site;
+    std::array<void*, 32> operands{};
+    WarpLog log;
+  };
+  struct BlockBarrier {
+    int arrived = 0;
+    host::Instruction instruction = host::Instruction::block_barrier;
+    host::Site site;
+    bool any = false;
+    bool result = false;
+  };
+  struct Mbarrier {
+    int expected = 0;
+    int pending = 0;           // arrivals until the phase completes
+    std::uint64_t phases = 0;  // completed
+    Epoch init;
+    host::Site site;  // of the init
+    Join arriving;
+    ViewRef completed;         // what waiting for the last phase teaches
+    std::vector<int> waiting;  // threads
+  };
+  /// An arrival that comes when a thread's copies have landed.
+  struct CopyArrival {
+    int thread;
+    std::size_t copies_end;
+    Epoch copies;
+    std::size_t barrier;
+    host::Site site;
+  };
+
+  // block.cpp: threads and their schedule.
+  static void thread_body(void* owner, int fiber);
+  void reset(long long index);
+  [[noreturn]] void leave();
+  void thread_ends();
+  /// Others run until this thread is ready again.
+  void wait(host::Instruction instruction, host::Site site, std::size_t waits_on = 0);
+  int next_thread();
+  int pick_lane(const Warp& warp, int warp_index);
+  void wake(int thread);
+  bool chance(unsigned one_in);
+  Thread& me() { return threads_[static_cast<std::size_t>(thread)]; }
+  Warp& my_warp() { return warps_[static_cast<std::size_t>(thread / 32)]; }
+  [[nodiscard]] std::uint32_t lane_bit() const { return 1U << thread % 32; }
+
+  // Findings.
+  [[nodiscard]] Finding begin_finding(FindingKind kind, host::Site site) const;
+  [[noreturn]] void give_up(Finding finding);
+  [[noreturn]] void fail_deadlock();
+  [[noreturn]] void fail_conflict(const char* action, std::size_t bytes,
+                                  const Shadow::Conflict& conflict, host::Site site);
+  [[nodiscard]] std::string describe_threads(const std::vector<int>& threads) const;
+  [[nodiscard]] std::string describe_wait(const Thread& thread) const;
+
+  // block_memory.cpp
+  [[nodiscard]] bool in_shared(const void* address) const {
+    return static_cast<std::size_t>(static_cast<const unsigned char*>(address) - shared) <
+           shared_bytes_;
+  }
+  [[nodiscard]] std::size_t offset(const void* address) const {
+    return static_cast<std::size_t>(static_cast<const unsigned char*>(address) - shared);
+  }
+  void shared_load(AccessKind kind, std::size_t offset, std::size_t bytes, host::Site site);
+  void shared_store(AccessKind kind, std::size_t offset, std::size_t bytes, Epoch epoch,
+                    host::Site site);
+  void global_access(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
+  void require_inside(const void* address, std::size_t bytes, const char* action, host::Site site);
+  void note(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
+
+  // block_warp.cpp
+  template <typename Execute>
+  void together(host::Instruction instruction, host::Site site, void* operand, Execute&& execute);
+  void require_together(host::Instruction instruction, host::Site site);
+  [[noreturn]] void fail_apart(host::Instruction instruction, host::Site site);
+
+  // block_barriers.cpp
+  bool cross_block_barrier(host::Instruction instruction, bool answer, host::Site site);
+  void complete_block_barrier();
+  Mbarrier& initialised(const void* s_barrier, const char* action, host::Site site);
+  void arrive_at(std::size_t barrier, Mbarrier& state);
+  void learn(Knowledge& knowledge, const ViewRef& view);
+  void require_whole_phases();
+
+  // block_copies.cpp
+  void land(Thread& thread, std::size_t end);
+  bool fire_copy_arrival();
+
+  const Grid& grid_;
+  const bool checks_;
+  int thread_count_;
+  std::size_t shared_bytes_;
+  std::vector<unsigned char> shared_storage_;
+  Fibers fibers_;
+  std::vector<Thread> threads_;
+  std::vector<Warp> warps_;
+  std::uint32_t ready_warps_ = 0;
+  int running_warp_ = 0;
+  int threads_left_ = 0;
+  BlockBarrier barrier_;
+  std::map<std::size_t, Mbarrier> mbarriers_;  // by offset
+  std::vector<CopyArrival> copy_arrivals_;
+  Join join_;
+  std::uint32_t view_serial_ = 0;
+  // The last two views that were joined: lanes that wait for the same phase learn the same.
+  std::array<ViewRef, 2> learned_from_;
+  ViewRef learned_;
+  Shadow shadow_;
+  SiteTable sites_;
+  std::minstd_rand random_;
+  std::optional<Finding> finding_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace flashcore::emulate

@@ -1,0 +1,148 @@
+// The barrier of a block, and mbarriers.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "emulate/block.h"
+
+namespace flashcore::emulate {
+
+void Block::block_barrier(host::Site site) {
+  cross_block_barrier(host::Instruction::block_barrier, false, site);
+}
+
+bool Block::block_any(bool answer, host::Site site) {
+  return cross_block_barrier(host::Instruction::block_any, answer, site);
+}
+
+bool Block::cross_block_barrier(host::Instruction instruction, bool answer, host::Site site) {
+  Warp& warp = my_warp();
+  // A warp's lanes arrive together, at one instruction (.aligned); the block's at one kind of it.
+  const bool apart =
+      warp.arrived != 0 || (warp.at_block_barrier != 0 && warp.site.address() != site.address());
+  if (apart || (barrier_.arrived != 0 && barrier_.instruction != instruction)) {
+    Finding finding = begin_finding(FindingKind::divergence, site);
+    finding.parts.push_back(
+        {fmt::format("executes {} while others of its {} wait in {}", name(instruction),
+                     apart ? "warp" : "block",
+                     name(warp.arrived != 0 ? warp.instruction : barrier_.instruction)),
+         grid_.image.line(apart ? warp.site : barrier_.site)});
+    give_up(std::move(finding));
+  }
+  warp.site = site;
+  warp.at_block_barrier |= lane_bit();
+  barrier_.instruction = instruction;
+  barrier_.site = site;
+  barrier_.any = barrier_.any || answer;
+  if (++barrier_.arrived < thread_count_)
+    wait(instruction, site);
+  else
+    complete_block_barrier();
+  return barrier_.result;
+}
+
+void Block::complete_block_barrier() {
+  count(barrier_.instruction);
+  if (checks_) {
+    join_.clear();
+    for (Thread& each : threads_) join_.add(each.knowledge);
+    const ViewRef view = join_.view(++view_serial_);
+    for (Thread& each : threads_) each.knowledge.view = view;
+  }
+  for (Warp& warp : warps_) {
+    if (checks_) warp.log.flush(sites_);
+    warp.at_block_barrier = 0;
+    warp.ready = warp.lanes;
+  }
+  ready_warps_ = warps_.size() == 32 ? ~0U : (1U << warps_.size()) - 1;
+  const bool result = barrier_.any;
+  barrier_ = {};
+  barrier_.result = result;
+}
+
+void Block::mbarrier_init(void* s_barrier, int arrivals, host::Site site) {
+  count(host::Instruction::mbarrier_init);
+  store(s_barrier, 8, true, site);
+  Mbarrier& barrier = mbarriers_[offset(s_barrier)];
+  barrier = {.expected = arrivals,
+             .pending = arrivals,
+             .phases = 0,
+             .init = me().knowledge.epoch(),
+             .site = site,
+             .arriving = Join(join_.agents()),
+             .completed = {},
+             .waiting = {}};
+}
+
+Block::Mbarrier& Block::initialised(const void* s_barrier, const char* action, host::Site site) {
+  const auto found = mbarriers_.find(offset(s_barrier));
+  if (found == mbarriers_.end()) {
+    Finding finding = begin_finding(FindingKind::barrier, site);
+    finding.parts.push_back({fmt::format("{} the mbarrier at byte {}, which nobody has initialised",
+                                         action, static_cast<std::ptrdiff_t>(offset(s_barrier)))});
+    give_up(std::move(finding));
+  }
+  Mbarrier& barrier = found->second;
+  if (checks_ && !me().knowledge.ordered(barrier.init)) {
+    Finding finding = begin_finding(FindingKind::race, site);
+    finding.parts.push_back({fmt::format("{} the mbarrier at byte {}, which thread {} initialised",
+                                         action, found->first, barrier.init.agent()),
+                             grid_.image.line(barrier.site)});
+    finding.parts.push_back({", and no barrier lies between"});
+    give_up(std::move(finding));
+  }
+  return barrier;
+}
+
+void Block::mbarrier_arrive(void* s_barrier, host::Site site) {
+  count(host::Instruction::mbarrier_arrive);
+  Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
+  barrier.arriving.add(me().knowledge);
+  arrive_at(offset(s_barrier), barrier);
+}
+
+void Block::arrive_at(std::size_t barrier_offset, Mbarrier& barrier) {
+  (void)barrier_offset;
+  if (--barrier.pending > 0) return;
+  barrier.pending = barrier.expected;
+  ++barrier.phases;
+  barrier.completed = barrier.arriving.view(++view_serial_);
+  for (const int waiting : std::exchange(barrier.waiting, {})) wake(waiting);
+}
+
+void Block::mbarrier_wait(const void* s_barrier, int parity, host::Site site) {
+  count(host::Instruction::mbarrier_wait);
+  Mbarrier& barrier = initialised(s_barrier, "waits for", site);
+  // The phase under way has the parity of their number; waiting for the other's returns at once.
+  if (static_cast<int>(barrier.phases & 1U) == parity) {
+    barrier.waiting.push_back(thread);
+    wait(host::Instruction::mbarrier_wait, site, offset(s_barrier));
+  }
+  if (barrier.completed != nullptr) learn(me().knowledge, barrier.completed);
+}
+
+void Block::learn(Knowledge& knowledge, const ViewRef& view) {
+  if (learned_from_[0] != knowledge.view || learned_from_[1] != view) {
+    learned_from_ = {knowledge.view, view};
+    join_.clear();
+    join_.add(*knowledge.view);
+    join_.add(*view);
+    learned_ = join_.view(++view_serial_);
+  }
+  knowledge.view = learned_;
+}
+
+/// When all threads have left: a phase that began and cannot end.
+void Block::require_whole_phases() {
+  for (const auto& [place, barrier] : mbarriers_) {
+    if (barrier.pending == barrier.expected) continue;
+    Finding finding = begin_finding(FindingKind::barrier, barrier.site);
+    finding.thread = -1;
+    finding.parts.push_back(
+        {fmt::format("the mbarrier at byte {} is left with {} of {} arrivals in phase {}", place,
+                     barrier.expected - barrier.pending, barrier.expected, barrier.phases)});
+    give_up(std::move(finding));
+  }
+}
+
+}  // namespace flashcore::emulate

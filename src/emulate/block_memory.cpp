@@ -1,0 +1,139 @@
+// A block's plain loads and stores.
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+#include "emulate/block.h"
+
+namespace flashcore::emulate {
+
+void Block::load(const void* from, std::size_t bytes, bool aligned, host::Site site) {
+  if (!checks_) return;
+  if (aligned) require_aligned(from, bytes, site);
+  if (!in_shared(from)) return global_access(AccessKind::global_load, from, bytes, site);
+  require_inside(from, bytes, "reads", site);
+  shared_load(AccessKind::shared_load, offset(from), bytes, site);
+}
+
+void Block::store(void* to, std::size_t bytes, bool aligned, host::Site site) {
+  if (!checks_) return;
+  if (aligned) require_aligned(to, bytes, site);
+  if (!in_shared(to)) return global_access(AccessKind::global_store, to, bytes, site);
+  require_inside(to, bytes, "writes", site);
+  shared_store(AccessKind::shared_store, offset(to), bytes, me().knowledge.epoch(), site);
+}
+
+void Block::copy_bytes(void* to, const void* from, std::size_t bytes, host::Site site) {
+  if (!on_stack(from)) load(from, bytes, false, site);
+  if (!on_stack(to)) store(to, bytes, false, site);
+  std::memmove(to, from, bytes);
+}
+
+void Block::fill_bytes(void* to, int value, std::size_t bytes, host::Site site) {
+  if (!on_stack(to)) store(to, bytes, false, site);
+  std::memset(to, value, bytes);
+}
+
+void Block::require_aligned(const void* address, std::size_t alignment, host::Site site) {
+  const auto number = reinterpret_cast<std::uintptr_t>(address);
+  if (number % alignment == 0 || !checks_) return;
+  Finding finding = begin_finding(FindingKind::misaligned, site);
+  const std::string place = in_shared(address)
+                                ? fmt::format("byte {} of shared memory", offset(address))
+                                : fmt::format("{}, {}", address, grid_.global.describe(address));
+  finding.parts.push_back({fmt::format("misaligned: an access that needs a multiple of {} is at {}",
+                                       alignment, place)});
+  give_up(std::move(finding));
+}
+
+void Block::require_inside(const void* address, std::size_t bytes, const char* action,
+                           host::Site site) {
+  const std::size_t first = offset(address);
+  if (first <= shared_bytes_ && bytes <= shared_bytes_ - first) return;
+  Finding finding = begin_finding(FindingKind::out_of_bounds, site);
+  finding.parts.push_back(
+      {fmt::format("{} {} bytes at byte {} of shared memory, which has {}", action, bytes,
+                   static_cast<std::ptrdiff_t>(first), shared_bytes_)});
+  give_up(std::move(finding));
+}
+
+void Block::note(AccessKind kind, const void* address, std::size_t bytes, host::Site site) {
+  // What is not one access of a GPU's size is several of words or bytes.
+  const auto number = reinterpret_cast<std::uintptr_t>(address);
+  const bool whole = bytes <= 16 && std::has_single_bit(bytes) && number % bytes == 0;
+  const std::size_t piece = whole ? bytes : number % 4 == 0 && bytes % 4 == 0 ? 4 : 1;
+  for (std::size_t i = 0; i < bytes; i += piece)
+    my_warp().log.add(thread % 32, kind, static_cast<std::uint32_t>(piece),
+                      static_cast<const unsigned char*>(address) + i, grid_.image.id(site));
+}
+
+void Block::shared_load(AccessKind kind, std::size_t first, std::size_t bytes, host::Site site) {
+  Shadow::Conflict conflict;
+  if (!shadow_.read(first, bytes, me().knowledge, grid_.image.id(site), conflict))
+    fail_conflict("reads", bytes, conflict, site);
+  note(kind, shared + first, bytes, site);
+}
+
+void Block::shared_store(AccessKind kind, std::size_t first, std::size_t bytes, Epoch epoch,
+                         host::Site site) {
+  Shadow::Conflict conflict;
+  if (!shadow_.write(first, bytes, me().knowledge, epoch, grid_.image.id(site), conflict))
+    fail_conflict("writes", bytes, conflict, site);
+  note(kind, shared + first, bytes, site);
+}
+
+void Block::global_access(AccessKind kind, const void* address, std::size_t bytes,
+                          host::Site site) {
+  const bool writes = kind == AccessKind::global_store;
+  const Buffer* buffer = grid_.global.holding(address, bytes);
+  if (buffer == nullptr && !writes && grid_.image.holds(address)) return;  // a constant
+  if (buffer != nullptr && (buffer->written || !writes)) return note(kind, address, bytes, site);
+  Finding finding = begin_finding(FindingKind::out_of_bounds, site);
+  const std::size_t first = offset(address);
+  constexpr std::size_t near = 1U << 20;  // to the shared memory, on either side
+  const std::string place =
+      buffer != nullptr ? fmt::format("{}, which is an input", grid_.global.describe(address))
+      : first + near < shared_bytes_ + 2 * near
+          ? fmt::format("byte {} of shared memory, which has {}",
+                        static_cast<std::ptrdiff_t>(first), shared_bytes_)
+          : grid_.global.describe(address);
+  finding.parts.push_back(
+      {fmt::format("{} {} bytes outside: {}", writes ? "writes" : "reads", bytes, place)});
+  give_up(std::move(finding));
+}
+
+void Block::fail_conflict(const char* action, std::size_t bytes, const Shadow::Conflict& conflict,
+                          host::Site site) {
+  const std::string access =
+      fmt::format("{} {} bytes of shared memory, of which byte {}", action, bytes, conflict.offset);
+  const Epoch epoch = conflict.other.epoch;
+  if (epoch.none()) {
+    Finding finding = begin_finding(FindingKind::unwritten, site);
+    finding.parts.push_back({access + " was never written"});
+    give_up(std::move(finding));
+  }
+  const SourceLine other = grid_.image.line(conflict.other.site);
+  const auto threads = static_cast<Agent>(thread_count_);
+  if (epoch.agent() < threads) {
+    Finding finding = begin_finding(FindingKind::race, site);
+    finding.parts.push_back({fmt::format("{} thread {} {}", access, epoch.agent(),
+                                         conflict.with_read ? "read" : "wrote"),
+                             other});
+    finding.parts.push_back({", and no barrier lies between"});
+    give_up(std::move(finding));
+  }
+  const int owner = static_cast<int>(epoch.agent() - threads);
+  const bool waited =
+      threads_[static_cast<std::size_t>(owner)].knowledge.copies_seen >= epoch.time();
+  Finding finding = begin_finding(waited ? FindingKind::race : FindingKind::pending_copy, site);
+  finding.parts.push_back(
+      {fmt::format("{} is the target of an asynchronous copy that thread {} started", access,
+                   owner),
+       other});
+  finding.parts.push_back({waited ? ", and no barrier lies between that thread's wait and this"
+                                  : ", and that has not been waited for"});
+  give_up(std::move(finding));
+}
+
+}  // namespace flashcore::emulate

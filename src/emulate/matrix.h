@@ -1,0 +1,28 @@
+// The matrix instructions, for all lanes of a warp at once.
+#pragma once
+
+#include <array>
+
+#include "host/machine.h"
+
+namespace flashcore::emulate {
+
+/// What one lane brings to mma.m16n8k16; its sums are replaced by A * B + sums.
+struct MatrixOperands {
+  host::Sums sums;
+  host::Words a;
+  unsigned b_low;
+  unsigned b_high;
+};
+
+/// Lane l's operands are *lanes[l]; the places are those of device/tile/fragment.h.
+void multiply_add(device::Element element, const std::array<MatrixOperands*, 32>& lanes);
+
+/// What one lane brings to ldmatrix.x4, and takes.
+struct MatrixLoad {
+  const unsigned char* s_row;  // 16 bytes
+  host::Words words;
+};
+void load_matrices(bool transposed, const std::array<MatrixLoad*, 32>& lanes);
+
+}  // namespace flashcore::emulate

@@ -1,0 +1,87 @@
+// A family's kernels on the emulator, with every buffer that the call may touch.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "core/gpu_limits.h"
+#include "core/host_tensor.h"
+#include "emulate/launch.h"
+#include "emulate/module_store.h"
+#include "family/family.h"
+#include "gate/target.h"
+
+namespace flashcore::emulate {
+
+/// Runs one call after the other with one Config.
+class EmulatedCall {
+ public:
+  EmulatedCall(const family::Family& family, const family::ConfigFields& config,
+               const core::Problem& problem)
+      : problem_(problem),
+        prepared_(family.prepare(problem, config, core::limits_of({9, 0}))),
+        label_(std::string{family.name()} + ' ' + config.to_string()) {
+    for (const auto& spec : family.kernels(config))
+      launches_.push_back({this, &process_store().find({.kernel = spec}).module});
+  }
+
+  /// Leaves what the kernels computed in the call.
+  gate::Damage run(core::HostCall& call, std::uint64_t seed = 0, bool checks = true) {
+    options_ = {.seed = seed, .checks = checks, .buffers = {}, .label = label_};
+    reports.clear();
+    const gate::Target target(problem_, prepared_->workspace_bytes(),
+                              [&](const core::Arguments& arguments) { launch(arguments); });
+    return target.run(call);
+  }
+
+  std::vector<Report> reports;  // one for each kernel
+
+  [[nodiscard]] std::string findings() const {
+    std::string text;
+    for (const Report& report : reports)
+      for (const Finding& finding : report.findings) text += finding.to_string() + '\n';
+    return text;
+  }
+
+ private:
+  struct Launch {
+    EmulatedCall* call;
+    const host::Module* module;
+  };
+
+  static void launch_on_emulator(void* function, const cuda::LaunchShape& shape,
+                                 cuda::StreamHandle /*stream*/, const void* params) {
+    const auto& launch = *static_cast<const Launch*>(function);
+    launch.call->reports.push_back(
+        emulate::launch(*launch.module, shape, params, launch.call->options_));
+  }
+
+  void launch(const core::Arguments& arguments) {
+    const core::Problem& p = problem_;
+    const auto bytes = [&](const core::Strides& strides, std::int64_t heads, std::int64_t seq) {
+      return static_cast<std::size_t>(
+                 core::span_elements(strides, p.batch, heads, seq, p.head_dim)) *
+             core::size_of(p.dtype);
+    };
+    const auto lse_bytes = static_cast<std::size_t>(
+                               core::span_elements(p.lse_strides, p.batch, p.heads_q, p.seq_q, 1)) *
+                           sizeof(float);
+    options_.buffers = {{arguments.q, bytes(p.q_strides, p.heads_q, p.seq_q), "q", false},
+                        {arguments.k, bytes(p.k_strides, p.heads_kv, p.seq_kv), "k", false},
+                        {arguments.v, bytes(p.v_strides, p.heads_kv, p.seq_kv), "v", false},
+                        {arguments.o, bytes(p.o_strides, p.heads_q, p.seq_q), "o", true},
+                        {arguments.lse, lse_bytes, "lse", true},
+                        {arguments.workspace, arguments.workspace_bytes, "workspace", true}};
+    std::vector<cuda::Kernel> kernels;
+    for (Launch& launch : launches_) kernels.emplace_back(&launch, launch_on_emulator);
+    prepared_->launch(kernels, arguments, nullptr);
+  }
+
+  core::Problem problem_;
+  std::unique_ptr<family::PreparedLaunch> prepared_;
+  std::string label_;
+  std::deque<Launch> launches_;
+  Options options_;
+};
+
+}  // namespace flashcore::emulate
