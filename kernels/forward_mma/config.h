@@ -13,8 +13,9 @@ struct Config {
   int rows_per_warp = 32;      // query rows that a warp multiplies with each key it reads: 16, 32
   int row_warps = 4;           // warps side by side along the queries
   int kv_warps = 1;            // warps that share the same rows, each with its part of every tile
+  bool share_weights = false;  // those warps weigh for each other, and divide the output's columns
   int block_kv = 64;           // keys of a tile
-  int stages = 2;              // tiles in shared memory
+  int stages = 2;              // tiles in shared memory; 1 only with share_weights
   bool half_tiles = true;      // a half's weights are computed under the next half's products
   bool q_in_registers = true;  // Q's fragments are kept, or read again for every tile
   int blocks_per_multiprocessor = 2;  // what the compiler makes room for in the register file
@@ -28,6 +29,7 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("rows_per_warp", config.rows_per_warp);
   visit("row_warps", config.row_warps);
   visit("kv_warps", config.kv_warps);
+  visit("share_weights", config.share_weights);
   visit("block_kv", config.block_kv);
   visit("stages", config.stages);
   visit("half_tiles", config.half_tiles);
@@ -46,6 +48,11 @@ constexpr int block_q(const Config& config) {
 /// Keys of a tile that one warp multiplies.
 constexpr int warp_kv(const Config& config) {
   return config.block_kv / config.kv_warps;
+}
+
+/// Tiles of K that are on their way when an iteration begins.
+constexpr int tiles_ahead(const Config& config) {
+  return config.stages > 1 ? config.stages - 1 : 1;
 }
 
 /// Keys whose scores a warp holds at a time.
@@ -78,7 +85,7 @@ constexpr int dot_steps(const Config& config) {
   return config.head_dim / 16;
 }
 constexpr int out_tiles(const Config& config) {
-  return config.head_dim / 8;
+  return config.head_dim / 8 / (config.share_weights ? config.kv_warps : 1);
 }
 
 /// The same Config for the compiler: how many splits there are is known at the launch alone.

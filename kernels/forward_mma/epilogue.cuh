@@ -60,30 +60,30 @@ bool is_finite(const float (&r_out)[out_tiles(C)][4], int half) {
   return zero == 0.0F;
 }
 
-/// Divides row `half` of a row tile by its sum and leaves it in s_rows; writes its LSE.
+/// Divides row `half` of a row tile by its sum and leaves it in s_rows, from column chunk
+/// first_chunk on; who has the first columns writes the row's LSE.
 template <Config C>
 void finish_row(const Params& params, const BlockTask& task, int row, int tile_row, int half,
-                int lane, device::LazySoftmax& softmax, const float (&r_out)[out_tiles(C)][4],
-                unsigned char* s_rows) {
+                int lane, int first_chunk, const device::LazySoftmax& softmax,
+                const float (&r_out)[out_tiles(C)][4], unsigned char* s_rows) {
   const int lane_in_row = lane % device::lanes_per_row;
   const bool sees_keys = !keys_of_row(params, row).empty();
-  softmax.row_sum = row_total(softmax.row_sum);
   // A row that sees no key is 0. One whose every score was -inf is 0 / 0, as the softmax says.
   const float inverse_sum = sees_keys ? device::reciprocal_approx(softmax.row_sum) : 0.0F;
 #pragma unroll
   for (int column = 0; column < out_tiles(C); ++column)
-    *reinterpret_cast<unsigned*>(s_rows + TileSwizzle<C>::offset(tile_row, column) +
+    *reinterpret_cast<unsigned*>(s_rows + TileSwizzle<C>::offset(tile_row, first_chunk + column) +
                                  lane_in_row * 4) =
         device::pack(device::Storage<C.element>{}, r_out[column][half * 2] * inverse_sum,
                      r_out[column][half * 2 + 1] * inverse_sum);
-  if (lane_in_row == 0 && row < seq_q(params))
+  if (lane_in_row == 0 && first_chunk == 0 && row < seq_q(params))
     store_lse(params, task.batch, task.head, row, sees_keys, softmax.log_sum_exp());
 }
 
-/// Writes the rows of a warp that has seen all their keys, through its own rows of s_out, where
-/// fragments become chunks of 16 bytes.
+/// Writes the rows, or its columns of them, of a warp that has seen all their keys, through its own
+/// part of s_out, where fragments become chunks of 16 bytes. The sums are joined.
 template <Config C>
-void store_rows(const Params& params, RowStates<C>& rows, Output<C>& r_out) {
+void store_rows(const Params& params, const RowStates<C>& rows, const Output<C>& r_out) {
   using T = device::Storage<C.element>;
   const BlockTask task = block_task<C>(params);
   const WarpPlace place = warp_place<C>();
@@ -91,37 +91,41 @@ void store_rows(const Params& params, RowStates<C>& rows, Output<C>& r_out) {
   const int first_row = task.first_row + warp_row;
   unsigned char* s_rows =
       device::shared_memory() + layout(C).s_out + warp_row * TileSwizzle<C>::row_bytes;
-  device::copy_async_wait<0>();
-  device::block_barrier();  // everyone is done with the tiles, which s_out overwrites
 
+  const int first_chunk = C.share_weights ? place.kv_warp * out_tiles(C) : 0;
   unsigned not_finite[row_tiles(C)][2];  // bit l: lane l's part of its row is not
+  bool rewrite = false;
 #pragma unroll
   for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int tile_row = tile * 16 + half * 8 + place.lane / device::lanes_per_row;
       not_finite[tile][half] = device::warp_ballot(!is_finite<C>(r_out[tile], half));
-      finish_row<C>(params, task, first_row + tile_row, tile_row, half, place.lane,
+      rewrite = rewrite || not_finite[tile][half] != 0;
+      finish_row<C>(params, task, first_row + tile_row, tile_row, half, place.lane, first_chunk,
                     rows[tile][half], r_out[tile], s_rows);
     }
-  device::warp_barrier();  // the warp's rows are complete
+  device::warp_barrier();  // the warp's part is complete
 
 #pragma unroll 1
-  for (int i = place.lane; i < C.rows_per_warp * chunks(C); i += 32) {
-    const int row = i / chunks(C);
-    const int chunk = i % chunks(C);
+  for (int i = place.lane; i < C.rows_per_warp * out_tiles(C); i += 32) {
+    const int row = i / out_tiles(C);
+    const int chunk = first_chunk + i % out_tiles(C);
     if (first_row + row < seq_q(params) && chunk * 8 < params.head_dim)
       *reinterpret_cast<Chunk*>(output_row<T>(params, task.batch, task.head, first_row + row) +
                                 chunk * 8) =
           *reinterpret_cast<const Chunk*>(s_rows + TileSwizzle<C>::offset(row, chunk));
   }
 
+  // What was written above, by this warp or by the others that share its rows, is overwritten
+  // below.
+  if (C.share_weights && !device::block_any(rewrite)) return;
 #pragma unroll
   for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       if (not_finite[tile][half] == 0) continue;
-      device::warp_barrier();  // what was written above is overwritten below
+      device::warp_barrier();
 #pragma unroll 1
       for (int group = 0; group < 8; ++group) {
         const int row = first_row + tile * 16 + half * 8 + group;
@@ -206,7 +210,7 @@ void rewrite_partial(const Params& params, const BlockTask& task, int row, int l
   }
 }
 
-/// Leaves a warp's part of its rows in shared memory.
+/// Leaves a warp's part of its rows in shared memory. The sums are joined.
 template <Config C>
 void leave_parts(const WarpPlace& place, const RowStates<C>& rows, const Output<C>& r_out,
                  float* s_out, WarpRow* s_rows) {
@@ -219,13 +223,13 @@ void leave_parts(const WarpPlace& place, const RowStates<C>& rows, const Output<
       const int row = place.kv_warp * block_q(C) + place.row_warp * C.rows_per_warp + tile * 16 +
                       half * 8 + place.lane / device::lanes_per_row;
       const unsigned not_finite = device::warp_ballot(!is_finite<C>(r_out[tile], half));
-      const float sum = row_total(rows[tile][half].row_sum);
 #pragma unroll
       for (int column = 0; column < out_tiles(C); ++column)
         *reinterpret_cast<Floats2*>(s_out + row * row_floats + column * 8 + lane_in_row * 2) = {
             {r_out[tile][column][half * 2], r_out[tile][column][half * 2 + 1]}};
       if (lane_in_row == 0)
-        s_rows[row] = {rows[tile][half].reference_max, sum, (not_finite >> place.lane & 0xFU) == 0};
+        s_rows[row] = {rows[tile][half].reference_max, rows[tile][half].row_sum,
+                       (not_finite >> place.lane & 0xFU) == 0};
     }
 }
 
@@ -239,8 +243,6 @@ void merge_warps(const Params& params, const RowStates<C>& rows, const Output<C>
   constexpr Layout map = layout(C);
   auto* s_out = reinterpret_cast<float*>(device::shared_memory() + map.s_partial_out);
   auto* s_rows = reinterpret_cast<WarpRow*>(device::shared_memory() + map.s_partial_rows);
-  device::copy_async_wait<0>();
-  device::block_barrier();  // everyone is done with the tiles, which the parts overwrite
   leave_parts<C>(place, rows, r_out, s_out, s_rows);
   device::block_barrier();  // the parts are complete
 

@@ -2,7 +2,8 @@
 // the output, tiles of K and V copied ahead by cp.async.
 //
 // A block owns block_q rows of one head; each warp has rows_per_warp of them, and where kv_warps is
-// more than 1 its share of every tile's keys. Dataflow, for each tile of block_kv keys:
+// more than 1 its share of every tile's keys (with share_weights, of its columns of V). Dataflow,
+// for each tile of block_kv keys:
 //   global K, V -> shared, swizzled -> ldmatrix -> scores -> online softmax -> output,
 // the last three in registers. With kv_splits the keys are dealt to several blocks, and
 // merge_splits joins what they found, in the order of the keys.
@@ -13,27 +14,24 @@
 #include "device/ptx/thread.h"
 #include "device/tile/ring.h"
 #include "forward_mma/epilogue.cuh"
+#include "forward_mma/shared_sweep.cuh"
 #include "forward_mma/sweep.cuh"
 #include "forward_mma/tile_math.cuh"
 
 namespace flashcore::forward_mma {
 
-/// This thread's part in copying tiles: one column of chunks, every rows_per_pass-th row.
+/// This thread's part in copying tiles: one column of chunks, every rows_per_pass-th row. All but
+/// the address is computed again for every tile instead of kept in registers.
 template <Config C, typename T>
 struct TileCopier {
+  const long long& stride;  // of rows, in elements
+  int head_dim;
   const T* g_next;  // this thread's first chunk of the next tile
-  int row_stride;   // in elements
-  int row;          // of a tile; past every tile where the chunk is not part of the head_dim
-  int s_offset;
 
-  TileCopier(const T* g_rows, long long stride, int head_dim)
-      : row_stride(static_cast<int>(stride)) {
+  TileCopier(const T* g_rows, const long long& row_stride, int columns)
+      : stride(row_stride), head_dim(columns) {
     const int thread = device::thread_index();
-    const int chunk = thread % chunks(C);
-    row = thread / chunks(C);
-    g_next = g_rows + row * stride + chunk * 8;
-    s_offset = TileSwizzle<C>::offset(row, chunk);
-    if (chunk * 8 >= head_dim) row += band_limit;
+    g_next = g_rows + thread / chunks(C) * row_stride + thread % chunks(C) * 8;
   }
 
   /// Starts the copy of the next `Rows` rows to a swizzled tile. Of them row_count exist; the
@@ -41,16 +39,19 @@ struct TileCopier {
   template <int Rows>
   void copy(int row_count, unsigned char* s_tile) {
     const T* g_pass = device::opaque(g_next);
-    const long long stride = device::opaque(row_stride);
-    g_next += stride * Rows;
-    const int tile_row = row & band_limit - 1;
-    if (tile_row >= rows_per_pass(C)) return;
+    const long long row_stride = device::opaque(static_cast<int>(stride));
+    g_next += row_stride * Rows;
+    const auto thread = device::opaque(static_cast<unsigned>(device::thread_index()));
+    const int row = static_cast<int>(thread / chunks(C));
+    const int chunk = static_cast<int>(thread % chunks(C));
+    if (row >= rows_per_pass(C)) return;
+    const int s_offset = TileSwizzle<C>::offset(row, chunk);
+    const int present = chunk * 8 < head_dim ? row_count - row : 0;
 #pragma unroll
     for (int pass = 0; pass < Rows; pass += rows_per_pass(C)) {
-      if (Rows - pass < rows_per_pass(C) && tile_row >= Rows - pass) return;
-      device::copy_async_16(TileSwizzle<C>::down(s_tile, s_offset, pass), g_pass,
-                            row < row_count - pass);
-      g_pass += stride * rows_per_pass(C);
+      if (Rows - pass < rows_per_pass(C) && row >= Rows - pass) return;
+      device::copy_async_16(TileSwizzle<C>::down(s_tile, s_offset, pass), g_pass, pass < present);
+      g_pass += row_stride * rows_per_pass(C);
     }
   }
 };
@@ -98,13 +99,14 @@ __global__ void __launch_bounds__(threads(C), C.blocks_per_multiprocessor)
   device::copy_async_commit();
   // As iterations need them: a tile of V one later than that of K.
 #pragma unroll
-  for (int stage = 0; stage < C.stages - 1; ++stage) {
+  for (int stage = 0; stage < tiles_ahead(C); ++stage) {
     copy_k_tile(keys.begin + stage * C.block_kv, stage);
     if (stage > 0) copy_v_tile(keys.begin + (stage - 1) * C.block_kv, stage - 1);
     device::copy_async_commit();
   }
+  if (C.stages == 1) copy_v_tile(keys.begin, 0);  // joins the first iteration's group
 
-  device::copy_async_wait<C.stages - 1>();  // all but the tiles: Q
+  device::copy_async_wait<tiles_ahead(C)>();  // all but the tiles: Q
   if (params.flip_q_sign != 0) flip_q_sign<C>(params.flip_q_sign, shared + map.s_q);
   device::block_barrier();  // everyone's part of Q is there
   const WarpPlace place = warp_place<C>();
@@ -113,24 +115,38 @@ __global__ void __launch_bounds__(threads(C), C.blocks_per_multiprocessor)
   const QueryTile<C> q(
       s_base + map.s_q + place.row_warp * C.rows_per_warp * TileSwizzle<C>::row_bytes, place.lane);
 
-  Sweep<C> sweep{params, first_row, place.lane};
+  SweepOf<C> sweep{params, first_row, place.lane};
   device::Ring<C.stages> ring;
 #pragma unroll 1
   for (int key = keys.begin;; key += C.block_kv) {
-    device::copy_async_wait<C.stages - 2>();  // this thread's part of this iteration's tiles
-    device::block_barrier();  // everyone's has landed, everyone is done with the tiles before
-    copy_k_tile(key + (C.stages - 1) * C.block_kv, ring.before(1));
-    copy_v_tile(key + (C.stages - 2) * C.block_kv, ring.before(2));
+    sweep.meet(key == keys.begin + C.block_kv);
+    if constexpr (C.stages > 1) {
+      copy_k_tile(key + (C.stages - 1) * C.block_kv, ring.before(1));
+      copy_v_tile(key + (C.stages - 2) * C.block_kv, ring.before(2));
+    } else if (key > keys.begin + C.block_kv) {
+      copy_v_tile(key - C.block_kv, 0);
+    }
     device::copy_async_commit();  // an empty group too, so that waits can count
-    const int s_warp = place.kv_warp * warp_kv(C) * TileSwizzle<C>::row_bytes;
-    const TileReader<C> v_reader(s_base + map.s_v + ring.before(1) * map.tile_bytes + s_warp,
-                                 device::matrix_row(place.lane));
-    sweep.iterate(q, s_base + map.s_k + ring.stage * map.tile_bytes + s_warp, v_reader,
-                  warp_tile<C>(params, device::opaque(first_row), key, place.kv_warp, keys.end));
+    const auto refill_k = [&] {
+      device::copy_async_wait<0>();  // this thread's part of the tile of V
+      device::block_barrier();       // everyone's has landed, everyone is done with the tile of K
+      copy_k_tile(key + C.block_kv, 0);
+      device::copy_async_commit();
+    };
+    const device::SharedAddress s_k = s_base + map.s_k + ring.stage * map.tile_bytes +
+                                      place.kv_warp * warp_kv(C) * TileSwizzle<C>::row_bytes;
+    const device::SharedAddress s_v =
+        s_base + map.s_v + ring.before(1) * map.tile_bytes + place.kv_warp * warp_v_offset(C);
+    sweep.iterate(q, s_k, s_v,
+                  warp_tile<C>(params, device::opaque(first_row), key, place.kv_warp, keys.end),
+                  refill_k);
     if (key >= keys.end) break;  // those were the last values
     ring.advance();
   }
 
+  device::copy_async_wait<0>();
+  device::block_barrier();  // everyone is done with the tiles, which the results overwrite
+  sweep.join_sums();
   if constexpr (merges(C))
     merge_warps<C>(params, sweep.rows, sweep.r_out);
   else

@@ -52,7 +52,7 @@ constexpr Keys keys_of_block(const Params& params, int first_row, int split) {
 /// A warp's part of a tile.
 struct WarpTile {
   int first_key;
-  bool visible;  // some of its rows see some of its keys
+  bool visible;  // some of its rows see some of its keys, or of those it shares the weights of
   bool masked;   // some of its rows do not see some of its keys
 };
 
@@ -64,11 +64,13 @@ constexpr WarpTile warp_tile(const Params& params, int first_row, int tile_key, 
   const int last = last_row(params, first_row, C.rows_per_warp);
   const int first_key = tile_key + kv_warp * warp_kv(C);
   const int end_key = first_key + warp_kv(C);
+  const Keys weighed =
+      C.share_weights ? Keys{tile_key, tile_key + C.block_kv} : Keys{first_key, end_key};
   const Keys some = keys_between(params, first_row, last);
   const Keys all = keys_between(params, last, first_row);
   return {.first_key = first_key,
-          .visible = tile_key < block_end && first_row < seq_q(params) && first_key < some.end &&
-                     end_key > some.begin,
+          .visible = tile_key < block_end && first_row < seq_q(params) &&
+                     !intersection(weighed, some).empty(),
           .masked = first_key < all.begin || end_key > all.end};
 }
 

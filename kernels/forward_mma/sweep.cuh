@@ -2,7 +2,9 @@
 // which order, so that the matrix instructions have other work between them.
 #pragma once
 
+#include "device/ptx/cp_async.h"
 #include "device/ptx/opaque.h"
+#include "device/ptx/thread.h"
 #include "forward_mma/keys.h"
 #include "forward_mma/tile_math.cuh"
 
@@ -17,7 +19,8 @@ void apply_mask(const Params& params, int first_row, int first_key, int lane, Sc
     for (int half = 0; half < 2; ++half) {
       const int row = first_row + tile * 16 + half * 8 + lane / device::lanes_per_row;
       const Keys keys = keys_of_row(params, row);
-      hide_keys<C>(r_scores[tile], half, keys.begin - first_key, keys.end - first_key, lane);
+      const int own_key = first_key + device::sum_place(lane, 0).column;
+      hide_keys<C>(r_scores[tile], half, keys.begin - own_key, keys.end - own_key);
     }
 }
 
@@ -35,31 +38,53 @@ struct Sweep {
   Weights<C> r_weights = {};  // of the tile before; with half_tiles, of its first half
   Scores<C> r_second = {};    // with half_tiles: of its second half
 
-  void iterate(const QueryTile<C>& q, device::SharedAddress s_k, const TileReader<C>& v_reader,
-               const WarpTile& tile) {
+  void meet() { device::block_barrier(); }
+
+  /// Begins an iteration: afterwards its tiles have landed, and everyone is done with those before.
+  void meet(bool) {
+    device::copy_async_wait<tiles_ahead(C) - 1>();  // this thread's part
+    device::block_barrier();
+  }
+
+  template <typename Refill>
+  void iterate(const QueryTile<C>& q, device::SharedAddress s_k, device::SharedAddress s_v,
+               const WarpTile& tile, const Refill&) {
+    static_assert(C.stages > 1);  // the next tile of K has a place of its own
     if constexpr (C.half_tiles)
-      iterate_halves(q, s_k, v_reader, tile);
+      iterate_halves(q, s_k, TileReader<C>(s_v, device::matrix_row(lane)), tile);
     else
-      iterate_whole(q, s_k, v_reader, tile);
+      iterate_whole(q, s_k, s_v, tile);
+  }
+
+  /// Joins the sums of the lanes that share a row.
+  void join_sums() {
+#pragma unroll
+    for (int tile = 0; tile < row_tiles(C); ++tile)
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        rows[tile][half].row_sum = row_total(rows[tile][half].row_sum);
   }
 
  private:
   /// Q K^T of this tile and P V of the one before, then this tile's weights between the latter.
-  void iterate_whole(const QueryTile<C>& q, device::SharedAddress s_k,
-                     const TileReader<C>& v_reader, const WarpTile& tile) {
+  void iterate_whole(const QueryTile<C>& q, device::SharedAddress s_k, device::SharedAddress s_v,
+                     const WarpTile& tile) {
     Scores<C> r_scores;
-    if (pending && tile.visible && !tile.masked) {
+    if (pending && tile.visible) {
       RowSums<C> sums = {};
       multiply_q_k<C>(q, s_k, lane, r_scores);
+      mask(tile, 0, r_scores);
+      const TileReader<C> v_reader(s_v, device::matrix_row(device::opaque(lane)));
       multiply_and_weigh(v_reader, 0, r_weights, r_scores, sums, r_weights);
       settle(r_scores, sums, r_weights);
-    } else {
-      if (pending) multiply_p_v(v_reader, 0, r_weights);
-      if (tile.visible) {
-        multiply_q_k<C>(q, s_k, lane, r_scores);
-        mask(tile, 0, r_scores);
-        weigh(r_scores, r_weights);
-      }
+      return;
+    }
+    if (pending) {
+      multiply_p_v(TileReader<C>(s_v, device::matrix_row(lane)), 0, r_weights);
+    } else if (tile.visible) {
+      multiply_q_k<C>(q, s_k, lane, r_scores);
+      mask(tile, 0, r_scores);
+      weigh(r_scores, r_weights);
     }
     pending = tile.visible;
   }
@@ -100,7 +125,7 @@ struct Sweep {
   void multiply_p_v(const TileReader<C>& v_reader, int first_key, const Weights<C>& weights) {
 #pragma unroll
     for (int step = 0; step < steps(C); ++step)
-      multiply_p_v_step<C>(weights, step, v_reader, first_key, r_out);
+      multiply_p_v_step<C>(weights[step], v_reader, first_key + step * 16, r_out);
   }
 
   /// P V with `weights`, and between its products the weights of `scores`.
@@ -108,8 +133,8 @@ struct Sweep {
                           const Scores<C>& scores, RowSums<C>& sums, Weights<C>& next_weights) {
 #pragma unroll
     for (int step = 0; step < steps(C); ++step) {
-      multiply_p_v_step<C>(weights, step, v_reader, first_key, r_out);
-      weigh_step<C>(scores, step, params.scale_log2e, rows, sums, next_weights);
+      multiply_p_v_step<C>(weights[step], v_reader, first_key + step * 16, r_out);
+      weigh_step<C>(scores, step, params.scale_log2e, rows, sums, next_weights[step]);
     }
   }
 
@@ -121,18 +146,23 @@ struct Sweep {
 
   /// Weighs scores relative to their own maximum where they exceed the reference by much.
   void weigh(const Scores<C>& scores, Weights<C>& weights) {
-    settled = follow_maximum<C>(scores, params.scale_log2e, rows, r_out);
+    RowMaxima<C> maxima;
+    find_maxima<C>(scores, maxima);
+    settled = follow_maxima<C>(maxima, params.scale_log2e, rows, r_out);
     RowSums<C> sums = {};
 #pragma unroll
     for (int step = 0; step < steps(C); ++step)
-      weigh_step<C>(scores, step, params.scale_log2e, rows, sums, weights);
+      weigh_step<C>(scores, step, params.scale_log2e, rows, sums, weights[step]);
     add_sums<C>(sums, rows);
   }
 
   /// The usual weights were computed without a look at the maximum. If they did not stay small, or
   /// had no reference, they are computed again.
   void settle(const Scores<C>& scores, const RowSums<C>& sums, Weights<C>& weights) {
-    if (!settled || !take_sums<C>(sums, rows)) weigh(scores, weights);
+    if (settled && are_small<C>(sums))
+      add_sums<C>(sums, rows);
+    else
+      weigh(scores, weights);
   }
 };
 

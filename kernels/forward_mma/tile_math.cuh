@@ -30,11 +30,14 @@ constexpr int steps(const Config& config) {
   return step_kv(config) / 16;
 }
 
-/// Their weights, rounded: two tiles of scores make one A fragment.
+/// The weights of 16 keys, rounded: two tiles of scores make one A fragment.
 template <Config C>
-using Weights = unsigned[row_tiles(C)][steps(C)][4];
+using WeightStep = unsigned[row_tiles(C)][4];
 
-/// A warp's rows of the output, not yet divided by the sum.
+template <Config C>
+using Weights = WeightStep<C>[steps(C)];
+
+/// A warp's rows and columns of the output, not yet divided by the sum.
 template <Config C>
 using Output = float[row_tiles(C)][out_tiles(C)][4];
 
@@ -48,12 +51,11 @@ using RowSums = float[row_tiles(C)][2];
 
 /// Where a lane reads a tile: 16 rows by 16 columns at a time, of which it names one row of 8
 /// elements. The addresses of one period are kept, the others are immediates of the instructions.
-template <Config C>
-struct TileReader {
-  using Swizzle = TileSwizzle<C>;
+template <typename Swizzle>
+struct SwizzledReader {
   device::SharedAddress lines[Swizzle::period];
 
-  TileReader(device::SharedAddress s_tile, device::MatrixRow place) {
+  SwizzledReader(device::SharedAddress s_tile, device::MatrixRow place) {
     const int first = Swizzle::offset(place.row, place.chunk);
 #pragma unroll
     for (int pair = 0; pair < Swizzle::period; ++pair)
@@ -65,6 +67,9 @@ struct TileReader {
            row * Swizzle::row_bytes;
   }
 };
+
+template <Config C>
+using TileReader = SwizzledReader<TileSwizzle<C>>;
 
 /// A warp's rows of Q: fragments in registers, or where to read them.
 template <Config C, bool InRegisters = C.q_in_registers>
@@ -142,15 +147,14 @@ void multiply_q_k(const QueryTile<C>& q, device::SharedAddress s_k, int lane, Sc
 }
 
 /// Sets the scores of keys outside [begin, end), which row `half` of a row tile does not see, to
-/// -inf. The keys are counted from the warp's first of this tile.
+/// -inf. The keys are counted from the first whose score this lane holds.
 template <Config C>
-void hide_keys(float (&r_scores)[key_tiles(step_kv(C))][4], int half, int begin, int end,
-               int lane) {
+void hide_keys(float (&r_scores)[key_tiles(step_kv(C))][4], int half, int begin, int end) {
 #pragma unroll
   for (int tile = 0; tile < key_tiles(step_kv(C)); ++tile)
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      const int key = tile * 8 + device::sum_place(lane, i).column;
+      const int key = tile * 8 + i;
       if (key < begin || key >= end) r_scores[tile][half * 2 + i] = -device::infinity;
     }
 }
@@ -170,14 +174,12 @@ inline float row_total(float value) {
   return value;
 }
 
-/// Moves the rows' references to where the tile's scores ask for it, and the output with them.
-/// Returns whether every row of the warp has one.
+/// The largest score of each of a lane's rows.
 template <Config C>
-bool follow_maximum(const Scores<C>& r_scores, float scale_log2e, RowStates<C>& rows,
-                    Output<C>& r_out) {
-  float factors[row_tiles(C)][2];
-  bool moved = false;
-  bool settled = true;
+using RowMaxima = float[row_tiles(C)][2];
+
+template <Config C>
+void find_maxima(const Scores<C>& r_scores, RowMaxima<C>& maxima) {
 #pragma unroll
   for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
@@ -187,7 +189,23 @@ bool follow_maximum(const Scores<C>& r_scores, float scale_log2e, RowStates<C>& 
       for (int key_tile = 0; key_tile < key_tiles(step_kv(C)); ++key_tile)
         largest = device::maximum(largest, device::maximum(r_scores[tile][key_tile][half * 2],
                                                            r_scores[tile][key_tile][half * 2 + 1]));
-      factors[tile][half] = rows[tile][half].advance(row_maximum(largest) * scale_log2e);
+      maxima[tile][half] = row_maximum(largest);
+    }
+}
+
+/// Moves the rows' references to where the tile's scores ask for it, and the output with them.
+/// Returns whether every row of the warp has one.
+template <Config C>
+bool follow_maxima(const RowMaxima<C>& maxima, float scale_log2e, RowStates<C>& rows,
+                   Output<C>& r_out) {
+  float factors[row_tiles(C)][2];
+  bool moved = false;
+  bool settled = true;
+#pragma unroll
+  for (int tile = 0; tile < row_tiles(C); ++tile)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      factors[tile][half] = rows[tile][half].advance(maxima[tile][half] * scale_log2e);
       moved = moved || factors[tile][half] != 1.0F;
       settled = settled && rows[tile][half].reference_max != -device::infinity;
     }
@@ -209,26 +227,24 @@ void add_sums(const RowSums<C>& sums, RowStates<C>& rows) {
     for (int half = 0; half < 2; ++half) rows[tile][half].row_sum += sums[tile][half];
 }
 
-/// Takes a tile's sums where they show that every weight of the warp is one that fp16 holds. If not
-/// (or one is NaN), false: a score has left the reference far behind.
+/// Whether a tile's sums show that every weight of the warp is one that fp16 holds. If not (or one
+/// is NaN), a score has left the reference far behind.
 template <Config C>
-bool take_sums(const RowSums<C>& sums, RowStates<C>& rows) {
+bool are_small(const RowSums<C>& sums) {
   constexpr float most = 16384.0F;
   bool small = true;
 #pragma unroll
   for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
     for (int half = 0; half < 2; ++half) small = small && sums[tile][half] <= most;
-  if (device::warp_any(!small)) return false;
-  add_sums<C>(sums, rows);
-  return true;
+  return !device::warp_any(!small);
 }
 
 /// Turns the scores of 16 keys into weights, and adds them to this lane's sums of the rows.
 /// Registers 0 and 1 of a fragment are the left tile's two rows, 2 and 3 the right one's.
 template <Config C>
 void weigh_step(const Scores<C>& r_scores, int step, float scale_log2e, const RowStates<C>& rows,
-                RowSums<C>& sums, Weights<C>& r_weights) {
+                RowSums<C>& sums, WeightStep<C>& r_weights) {
   using T = device::Storage<C.element>;
 #pragma unroll
   for (int tile = 0; tile < row_tiles(C); ++tile)
@@ -240,22 +256,22 @@ void weigh_step(const Scores<C>& r_scores, int step, float scale_log2e, const Ro
       const float left = device::exp2_approx(scores[half * 2] * scale_log2e - offset);
       const float right = device::exp2_approx(scores[half * 2 + 1] * scale_log2e - offset);
       sums[tile][half] += left + right;
-      r_weights[tile][step][i] = device::pack(T{}, left, right);
+      r_weights[tile][i] = device::pack(T{}, left, right);
     }
 }
 
-/// r_out += P V for 16 keys, which are from row first_key of the tile on.
+/// r_out += P V for the 16 keys from row first_key of the tile on.
 template <Config C>
-void multiply_p_v_step(const Weights<C>& r_weights, int step, const TileReader<C>& v_reader,
-                       int first_key, Output<C>& r_out) {
+void multiply_p_v_step(const WeightStep<C>& r_weights, const TileReader<C>& v_reader, int first_key,
+                       Output<C>& r_out) {
   using T = device::Storage<C.element>;
 #pragma unroll
   for (int pair = 0; pair < out_tiles(C) / 2; ++pair) {  // 16 columns
     unsigned r_v[4];
-    device::load_matrices_transposed(r_v, v_reader.at(first_key + step * 16, pair * 16));
+    device::load_matrices_transposed(r_v, v_reader.at(first_key, pair * 16));
 #pragma unroll
     for (int tile = 0; tile < row_tiles(C); ++tile) {
-      const unsigned(&r_p)[4] = r_weights[tile][step];
+      const unsigned(&r_p)[4] = r_weights[tile];
       device::multiply_accumulate(T{}, r_out[tile][2 * pair], r_p, r_v[0], r_v[1]);
       device::multiply_accumulate(T{}, r_out[tile][2 * pair + 1], r_p, r_v[2], r_v[3]);
     }

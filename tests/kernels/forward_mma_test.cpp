@@ -82,6 +82,9 @@ TEST(ForwardMma, EveryVisiblePairIsMultipliedOnceAndNoOther) {
         .rows_per_warp = 16, .row_warps = 2, .kv_warps = 4, .block_kv = 128}>(
         params_of(queries, keys, band, 1), band);
     expect_visible_pairs_once<Config{
+        .head_dim = 256, .row_warps = 2, .kv_warps = 2, .share_weights = true, .stages = 1}>(
+        params_of(queries, keys, band, 1), band);
+    expect_visible_pairs_once<Config{
         .rows_per_warp = 16, .row_warps = 1, .kv_warps = 2, .block_kv = 32, .kv_splits = 2}>(
         params_of(queries, keys, band, splits), band);
   }
@@ -127,7 +130,13 @@ TEST(ForwardMma, SharedMemoryIsReusedOnlyWhereItIsFree) {
     const Layout map = layout(config);
     const int q_bytes = block_q(config) * config.head_dim * 2;
     EXPECT_EQ(map.s_v, map.s_k + config.stages * map.tile_bytes);
-    EXPECT_GE(map.total, map.s_v + config.stages * map.tile_bytes);
+    EXPECT_EQ(map.s_weights, map.s_v + config.stages * map.tile_bytes);
+    if (config.share_weights) {
+      EXPECT_EQ(map.s_exchange, map.s_weights + 2 * block_q(config) * config.block_kv * 2);
+      EXPECT_GE(map.total, map.s_exchange + config.kv_warps * block_q(config) * 4);
+      EXPECT_LE(map.s_out + q_bytes, map.s_exchange) << "where the sums are joined";
+    }
+    EXPECT_GE(map.total, map.s_weights);
     if (map.s_q < map.s_k)
       EXPECT_GE(map.s_k, map.s_q + q_bytes);
     else  // where the last two tiles of V will be, once Q has gone on to registers
@@ -153,6 +162,18 @@ TEST(ForwardMma, DefaultsKeepAdaTo99KiB) {
       EXPECT_LE(layout(config).total, 99 * 1024);
       EXPECT_TRUE(valid(config, gpu)) << valid(config, gpu).reason();
     }
+}
+
+TEST(ForwardMma, WarpsThatShareWeightsSeeATileTogether) {
+  constexpr Config config{
+      .head_dim = 256, .row_warps = 2, .kv_warps = 2, .share_weights = true, .stages = 1};
+  const Params causal = params_of(64, 64, {-device::band_unlimited, 0}, 1);
+  // Rows 0 to 31 see keys of the first warp alone; the second one waits for values all the same.
+  const WarpTile first = warp_tile<config>(causal, 0, 0, 0, 64);
+  const WarpTile second = warp_tile<config>(causal, 0, 0, 1, 64);
+  EXPECT_TRUE(first.visible);
+  EXPECT_TRUE(second.visible);
+  EXPECT_TRUE(second.masked);
 }
 
 TEST(ForwardMma, FewRowsAndManyKeysAreSplit) {
