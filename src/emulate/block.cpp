@@ -15,6 +15,11 @@ constexpr std::size_t shared_alignment = 1024;
 /// What shared memory holds before anything is written: NaN in every floating-point type.
 constexpr int poison = 0xFF;
 
+/// The first bit of a mask that is set, from a place on and around.
+int next_in_circle(std::uint32_t mask, int from) {
+  return (from + std::countr_zero(std::rotr(mask, from))) % 32;
+}
+
 }  // namespace
 
 Block::Block(const Grid& grid)
@@ -36,8 +41,8 @@ Block::Block(const Grid& grid)
 
 void Block::reset(long long index) {
   block = index;
-  random_.seed(static_cast<std::uint32_t>(grid_.options.seed * 0x9E3779B97F4A7C15U >> 32) +
-               static_cast<std::uint32_t>(index) * 0x85EBCA6BU);
+  thread = 0;
+  random_ = Random(Random(grid_.options.seed)() + static_cast<std::uint64_t>(index));
   std::memset(shared, poison, shared_bytes_);
   shadow_.clear();
   view_serial_ = 1;
@@ -60,7 +65,6 @@ void Block::reset(long long index) {
   if (thread_count_ % 32 != 0) warps_.back().lanes = (1U << thread_count_ % 32) - 1;
   for (Warp& warp : warps_) warp.ready = warp.lanes;
   ready_warps_ = warps_.size() == 32 ? ~0U : (1U << warps_.size()) - 1;
-  running_warp_ = 0;
   threads_left_ = thread_count_;
   barrier_ = {};
   mbarriers_.clear();
@@ -138,27 +142,15 @@ void Block::wake(int waiting) {
   ready_warps_ |= 1U << warp;
 }
 
-bool Block::chance(unsigned one_in) {
-  return grid_.options.seed != 0 && random_() % one_in == 0;
-}
-
 int Block::next_thread() {
   if (chance(4)) fire_copy_arrival();
   while (ready_warps_ == 0)
     if (!fire_copy_arrival()) fail_deadlock();
-  if ((ready_warps_ >> running_warp_ & 1U) == 0 || chance(4)) {
-    // The next ready warp in the circle, or any.
-    const int from = grid_.options.seed == 0 ? running_warp_ : static_cast<int>(random_() % 32);
-    running_warp_ = (from + std::countr_zero(std::rotr(ready_warps_, from))) % 32;
-  }
-  return running_warp_ * 32 +
-         pick_lane(warps_[static_cast<std::size_t>(running_warp_)], running_warp_);
-}
-
-/// The next ready lane in the circle.
-int Block::pick_lane(const Warp& warp, int warp_index) {
-  const int from = thread / 32 == warp_index ? thread % 32 : 0;
-  return (from + std::countr_zero(std::rotr(warp.ready, from))) % 32;
+  // The same warp as long as it can, and its next lane; by the seed any.
+  const int warp = chance(4) ? static_cast<int>(random_() % 32) : thread / 32;
+  const int lane = chance(4) ? static_cast<int>(random_() % 32) : thread % 32;
+  const int next_warp = next_in_circle(ready_warps_, warp);
+  return next_warp * 32 + next_in_circle(warps_[static_cast<std::size_t>(next_warp)].ready, lane);
 }
 
 Finding Block::begin_finding(FindingKind kind, host::Site site) const {

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -33,6 +32,25 @@ struct Grid {
   const Options& options;
   ModuleImage image{module};
   GlobalMap global{options.buffers};
+};
+
+/// Numbers that a block's schedule is drawn from (Steele, Lea and Flood 2014, "Fast splittable
+/// pseudorandom number generators").
+class Random {
+ public:
+  using result_type = std::uint64_t;
+  explicit Random(std::uint64_t seed = 0) : state_(seed) {}
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return ~result_type{0}; }
+  result_type operator()() {
+    std::uint64_t bits = state_ += 0x9E3779B97F4A7C15U;
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9U;
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EBU;
+    return bits ^ bits >> 31;
+  }
+
+ private:
+  std::uint64_t state_;
 };
 
 class Block final : public host::Machine {
@@ -141,9 +159,9 @@ class Block final : public host::Machine {
   /// Others run until this thread is ready again.
   void wait(host::Instruction instruction, host::Site site, std::size_t waits_on = 0);
   int next_thread();
-  int pick_lane(const Warp& warp, int warp_index);
   void wake(int thread);
-  bool chance(unsigned one_in);
+  /// By the seed; never with seed 0.
+  bool chance(unsigned one_in) { return grid_.options.seed != 0 && random_() % one_in == 0; }
   Thread& me() { return threads_[static_cast<std::size_t>(thread)]; }
   Warp& my_warp() { return warps_[static_cast<std::size_t>(thread / 32)]; }
   [[nodiscard]] std::uint32_t lane_bit() const { return 1U << thread % 32; }
@@ -170,6 +188,7 @@ class Block final : public host::Machine {
                     host::Site site);
   void global_access(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
   void require_inside(const void* address, std::size_t bytes, const char* action, host::Site site);
+  [[nodiscard]] std::string describe_place(const void* address) const;
   void note(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
 
   // block_warp.cpp
@@ -199,7 +218,6 @@ class Block final : public host::Machine {
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
   std::uint32_t ready_warps_ = 0;
-  int running_warp_ = 0;
   int threads_left_ = 0;
   BlockBarrier barrier_;
   std::map<std::size_t, Mbarrier> mbarriers_;  // by offset
@@ -211,7 +229,7 @@ class Block final : public host::Machine {
   ViewRef learned_;
   Shadow shadow_;
   SiteTable sites_;
-  std::minstd_rand random_;
+  Random random_;
   std::optional<Finding> finding_;
   std::exception_ptr failure_;
 };

@@ -1,7 +1,10 @@
 // A block's plain loads and stores.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "emulate/block.h"
@@ -39,11 +42,8 @@ void Block::require_aligned(const void* address, std::size_t alignment, host::Si
   const auto number = reinterpret_cast<std::uintptr_t>(address);
   if (number % alignment == 0 || !checks_) return;
   Finding finding = begin_finding(FindingKind::misaligned, site);
-  const std::string place = in_shared(address)
-                                ? fmt::format("byte {} of shared memory", offset(address))
-                                : fmt::format("{}, {}", address, grid_.global.describe(address));
-  finding.parts.push_back({fmt::format("misaligned: an access that needs a multiple of {} is at {}",
-                                       alignment, place)});
+  finding.parts.push_back({fmt::format("an access that must be aligned to {} bytes is {}",
+                                       alignment, describe_place(address))});
   give_up(std::move(finding));
 }
 
@@ -52,10 +52,17 @@ void Block::require_inside(const void* address, std::size_t bytes, const char* a
   const std::size_t first = offset(address);
   if (first <= shared_bytes_ && bytes <= shared_bytes_ - first) return;
   Finding finding = begin_finding(FindingKind::out_of_bounds, site);
-  finding.parts.push_back(
-      {fmt::format("{} {} bytes at byte {} of shared memory, which has {}", action, bytes,
-                   static_cast<std::ptrdiff_t>(first), shared_bytes_)});
+  finding.parts.push_back({fmt::format("{} {} bytes {}", action, bytes, describe_place(address))});
   give_up(std::move(finding));
+}
+
+std::string Block::describe_place(const void* address) const {
+  const std::size_t after = offset(address);
+  const std::size_t distance = after < shared_bytes_ ? 0 : std::min(after - shared_bytes_, -after);
+  const GlobalMap::Place place = grid_.global.nearest(address);
+  if (place.distance < distance) return place.text;
+  return fmt::format("at byte {} of shared memory, which has {}",
+                     static_cast<std::ptrdiff_t>(after), shared_bytes_);
 }
 
 void Block::note(AccessKind kind, const void* address, std::size_t bytes, host::Site site) {
@@ -90,16 +97,9 @@ void Block::global_access(AccessKind kind, const void* address, std::size_t byte
   if (buffer == nullptr && !writes && grid_.image.holds(address)) return;  // a constant
   if (buffer != nullptr && (buffer->written || !writes)) return note(kind, address, bytes, site);
   Finding finding = begin_finding(FindingKind::out_of_bounds, site);
-  const std::size_t first = offset(address);
-  constexpr std::size_t near = 1U << 20;  // to the shared memory, on either side
-  const std::string place =
-      buffer != nullptr ? fmt::format("{}, which is an input", grid_.global.describe(address))
-      : first + near < shared_bytes_ + 2 * near
-          ? fmt::format("byte {} of shared memory, which has {}",
-                        static_cast<std::ptrdiff_t>(first), shared_bytes_)
-          : grid_.global.describe(address);
   finding.parts.push_back(
-      {fmt::format("{} {} bytes outside: {}", writes ? "writes" : "reads", bytes, place)});
+      {fmt::format("{} {} bytes {}{}", writes ? "writes" : "reads", bytes, describe_place(address),
+                   buffer != nullptr ? ", and is an input" : "")});
   give_up(std::move(finding));
 }
 

@@ -12,27 +12,21 @@ GlobalMap::GlobalMap(const std::vector<Buffer>& buffers) : buffers_(buffers) {
   std::erase_if(buffers_, [](const Buffer& buffer) { return buffer.base == nullptr; });
 }
 
-std::string GlobalMap::describe(const void* address) const {
-  std::uintptr_t nearest = std::numeric_limits<std::uintptr_t>::max();
-  std::string text = "in no buffer of the call";
+GlobalMap::Place GlobalMap::nearest(const void* address) const {
+  Place place{std::numeric_limits<std::size_t>::max(), "in no buffer of the call"};
+  const auto consider = [&](std::size_t bytes, const std::string& text) {
+    if (bytes < place.distance) place = {bytes, text};
+  };
   for (const Buffer& buffer : buffers_) {
     const std::size_t after = distance(buffer, address);
-    const std::size_t before = -after;
-    const auto describe_nearer = [&](std::size_t bytes, const std::string& where) {
-      if (bytes >= nearest) return;
-      nearest = bytes;
-      text = where;
-    };
     if (after < buffer.bytes)
-      describe_nearer(
-          0, fmt::format("at byte {} of {}, which has {}", after, buffer.name, buffer.bytes));
+      consider(0, fmt::format("at byte {} of {}, which has {}", after, buffer.name, buffer.bytes));
     else
-      describe_nearer(after - buffer.bytes,
-                      fmt::format("{} bytes past the end of {}, which has {}", after - buffer.bytes,
-                                  buffer.name, buffer.bytes));
-    describe_nearer(before, fmt::format("{} bytes before {}", before, buffer.name));
+      consider(after - buffer.bytes, fmt::format("{} bytes past the end of {}, which has {}",
+                                                 after - buffer.bytes, buffer.name, buffer.bytes));
+    consider(-after, fmt::format("{} bytes before {}", -after, buffer.name));
   }
-  return text;
+  return place;
 }
 
 }  // namespace flashcore::emulate

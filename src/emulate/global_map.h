@@ -21,8 +21,12 @@ class GlobalMap {
     return nullptr;
   }
 
-  /// "12 bytes past the end of k, which has 4096", for the buffer that lies nearest.
-  [[nodiscard]] std::string describe(const void* address) const;
+  /// Where an address lies, in words, and how far from there.
+  struct Place {
+    std::size_t distance;
+    std::string text;  // "12 bytes past the end of k, which has 4096"
+  };
+  [[nodiscard]] Place nearest(const void* address) const;
 
  private:
   /// Of the address from the buffer's beginning; huge where it lies before it.

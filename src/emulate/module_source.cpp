@@ -30,11 +30,19 @@ const flashcore::host::Module flashcore_emulated = flashcore::host::module_of<&{
 
 /// -fsanitize=thread makes the compiler call a function around every access to memory; the module
 /// defines those functions itself and is not linked with the sanitizer's library.
-constexpr const char* fixed_flags[] = {"-std=c++20", "-O2",
-                                       "-g",         "-fPIC",
-                                       "-w",         "-fvisibility=hidden",
-                                       "-pipe",      "-fsanitize=thread",
-                                       "-fno-plt",   "-ffp-contract=off"};
+constexpr const char* fixed_flags[] = {"-std=c++20",
+                                       "-O2",
+                                       "-g",
+                                       "-fPIC",
+                                       "-w",
+                                       "-fvisibility=hidden",
+                                       "-pipe",
+                                       "-fsanitize=thread",
+                                       "-fno-plt",
+                                       "-ffp-contract=off",
+                                       "-fno-tree-sra",
+                                       "-fno-crossjumping",
+                                       "-fno-tree-tail-merge"};
 
 void write_source(const fs::path& file, std::string_view text) {
   fs::create_directories(file.parent_path());

@@ -50,7 +50,9 @@ extern "C" void __tsan_init() {}
 extern "C" void __tsan_func_entry(void*) {}
 extern "C" void __tsan_func_exit() {}
 extern "C" void __tsan_read8(void*) {}
+extern "C" void __tsan_read16(void*) {}
 extern "C" void __tsan_unaligned_read8(void*) {}
+extern "C" void __tsan_unaligned_read16(void*) {}
 extern "C" void __tsan_read4(void*) {}
 extern "C" void __tsan_write4(void*) {}
 )"},
