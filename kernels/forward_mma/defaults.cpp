@@ -92,7 +92,7 @@ Config medium(Config config, const GpuLimits& gpu) {
   // Whole tiles of 64 keys a warp, where head_dim leaves the registers.
   config.half_tiles = false;
   config.block_kv = config.head_dim <= 64 ? 128 : config.head_dim <= 128 ? 64 : 2 * config.block_kv;
-  return config;
+  return config.head_dim <= 64 ? with_third_stage(config, gpu) : config;
 }
 
 /// A block of 16 or 32 query rows: what their number does not give in blocks, kv_warps give in

@@ -106,9 +106,11 @@ __global__ void __launch_bounds__(threads(C), C.blocks_per_multiprocessor)
   }
   if (C.stages == 1) copy_v_tile(keys.begin, 0);  // joins the first iteration's group
 
-  device::copy_async_wait<tiles_ahead(C)>();  // all but the tiles: Q
+  if (C.q_in_registers || params.flip_q_sign != 0)
+    device::copy_async_wait<tiles_ahead(C)>();  // all but the tiles: this thread's part of Q
   if (params.flip_q_sign != 0) flip_q_sign<C>(params.flip_q_sign, shared + map.s_q);
-  device::block_barrier();  // everyone's part of Q is there
+  // Where Q is read from shared memory, the first iteration's barrier does.
+  if constexpr (C.q_in_registers) device::block_barrier();  // everyone's part of Q is there
   const WarpPlace place = warp_place<C>();
   const int first_row = task.first_row + place.row_warp * C.rows_per_warp;
   const device::SharedAddress s_base = device::shared_address(shared);
