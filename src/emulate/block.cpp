@@ -45,6 +45,7 @@ void Block::reset(long long index) {
   random_ = Random(Random(grid_.options.seed)() + static_cast<std::uint64_t>(index));
   std::memset(shared, poison, shared_bytes_);
   shadow_.clear();
+  global_shadow_.clear();
   view_serial_ = 1;
   learned_from_ = {};
   join_.clear();

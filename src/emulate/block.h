@@ -17,6 +17,7 @@
 #include "emulate/clock.h"
 #include "emulate/fiber.h"
 #include "emulate/global_map.h"
+#include "emulate/global_shadow.h"
 #include "emulate/launch.h"
 #include "emulate/shadow.h"
 #include "emulate/site.h"
@@ -170,8 +171,9 @@ class Block final : public host::Machine {
   [[nodiscard]] Finding begin_finding(FindingKind kind, host::Site site) const;
   [[noreturn]] void give_up(Finding finding);
   [[noreturn]] void fail_deadlock();
-  [[noreturn]] void fail_conflict(const char* action, std::size_t bytes,
-                                  const Shadow::Conflict& conflict, host::Site site);
+  /// `access`: "reads 4 bytes of o, of which byte 12", which is the one in conflict.
+  [[noreturn]] void fail_conflict(const std::string& access, const Shadow::Conflict& conflict,
+                                  host::Site site);
   [[nodiscard]] std::string describe_threads(const std::vector<int>& threads) const;
   [[nodiscard]] std::string describe_wait(const Thread& thread) const;
 
@@ -187,6 +189,8 @@ class Block final : public host::Machine {
   void shared_store(AccessKind kind, std::size_t offset, std::size_t bytes, Epoch epoch,
                     host::Site site);
   void global_access(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
+  void require_ordered(bool writes, const Buffer& buffer, const void* address, std::size_t bytes,
+                       host::Site site);
   void require_inside(const void* address, std::size_t bytes, const char* action, host::Site site);
   [[nodiscard]] std::string describe_place(const void* address) const;
   void note(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
@@ -228,6 +232,7 @@ class Block final : public host::Machine {
   std::array<ViewRef, 2> learned_from_;
   ViewRef learned_;
   Shadow shadow_;
+  GlobalShadow global_shadow_;
   SiteTable sites_;
   Random random_;
   std::optional<Finding> finding_;

@@ -78,7 +78,9 @@ void Block::note(AccessKind kind, const void* address, std::size_t bytes, host::
 void Block::shared_load(AccessKind kind, std::size_t first, std::size_t bytes, host::Site site) {
   Shadow::Conflict conflict;
   if (!shadow_.read(first, bytes, me().knowledge, grid_.image.id(site), conflict))
-    fail_conflict("reads", bytes, conflict, site);
+    fail_conflict(
+        fmt::format("reads {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
+        conflict, site);
   note(kind, shared + first, bytes, site);
 }
 
@@ -86,7 +88,9 @@ void Block::shared_store(AccessKind kind, std::size_t first, std::size_t bytes, 
                          host::Site site) {
   Shadow::Conflict conflict;
   if (!shadow_.write(first, bytes, me().knowledge, epoch, grid_.image.id(site), conflict))
-    fail_conflict("writes", bytes, conflict, site);
+    fail_conflict(
+        fmt::format("writes {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
+        conflict, site);
   note(kind, shared + first, bytes, site);
 }
 
@@ -95,7 +99,10 @@ void Block::global_access(AccessKind kind, const void* address, std::size_t byte
   const bool writes = kind == AccessKind::global_store;
   const Buffer* buffer = grid_.global.holding(address, bytes);
   if (buffer == nullptr && !writes && grid_.image.holds(address)) return;  // a constant
-  if (buffer != nullptr && (buffer->written || !writes)) return note(kind, address, bytes, site);
+  if (buffer != nullptr && (buffer->written || !writes)) {
+    if (buffer->written) require_ordered(writes, *buffer, address, bytes, site);
+    return note(kind, address, bytes, site);
+  }
   Finding finding = begin_finding(FindingKind::out_of_bounds, site);
   finding.parts.push_back(
       {fmt::format("{} {} bytes {}{}", writes ? "writes" : "reads", bytes, describe_place(address),
@@ -103,10 +110,23 @@ void Block::global_access(AccessKind kind, const void* address, std::size_t byte
   give_up(std::move(finding));
 }
 
-void Block::fail_conflict(const char* action, std::size_t bytes, const Shadow::Conflict& conflict,
+/// Between the threads of this block.
+void Block::require_ordered(bool writes, const Buffer& buffer, const void* address,
+                            std::size_t bytes, host::Site site) {
+  const SiteId id = grid_.image.id(site);
+  Shadow::Conflict conflict;
+  const Knowledge& knowledge = me().knowledge;
+  const bool ordered = writes ? global_shadow_.write(address, bytes, knowledge, id, conflict)
+                              : global_shadow_.read(address, bytes, knowledge, id, conflict);
+  if (ordered) return;
+  const auto base = reinterpret_cast<std::uintptr_t>(buffer.base);
+  fail_conflict(fmt::format("{} {} bytes of {}, of which byte {}", writes ? "writes" : "reads",
+                            bytes, buffer.name, conflict.offset - base),
+                conflict, site);
+}
+
+void Block::fail_conflict(const std::string& access, const Shadow::Conflict& conflict,
                           host::Site site) {
-  const std::string access =
-      fmt::format("{} {} bytes of shared memory, of which byte {}", action, bytes, conflict.offset);
   const Epoch epoch = conflict.other.epoch;
   if (epoch.none()) {
     Finding finding = begin_finding(FindingKind::unwritten, site);

@@ -52,7 +52,7 @@ bool Shadow::read(std::size_t offset, std::size_t bytes, const Knowledge& thread
   const std::size_t end = offset + bytes;
   while (offset < end) {
     const Access written = writes_[offset];
-    if (written.epoch.none() || !thread.ordered(written.epoch)) {
+    if (!readable(written, thread)) {
       conflict = {offset, written, false};
       return false;
     }
@@ -83,6 +83,11 @@ bool Shadow::write(std::size_t offset, std::size_t bytes, const Knowledge& threa
     offset = next;
   }
   return true;
+}
+
+void Shadow::grow(std::size_t bytes) {
+  writes_.resize(std::max(bytes, writes_.size()));
+  reads_.resize(writes_.size());
 }
 
 void Shadow::clear() {

@@ -56,7 +56,11 @@ class Shadow {
     bool with_read = false;
   };
 
-  explicit Shadow(std::size_t bytes) : writes_(bytes), reads_(bytes) {}
+  /// What it means to read a byte that nobody has written.
+  enum class Unwritten { conflict, given };
+
+  explicit Shadow(std::size_t bytes, Unwritten unwritten = Unwritten::conflict)
+      : unwritten_(unwritten), writes_(bytes), reads_(bytes) {}
 
   /// Both take note of the access, up to a conflict, which is then left in `conflict`; whether
   /// there was none.
@@ -65,6 +69,8 @@ class Shadow {
   /// `epoch`: the thread's, or that of its copies.
   bool write(std::size_t offset, std::size_t bytes, const Knowledge& thread, Epoch epoch,
              SiteId site, Conflict& conflict);
+  /// Of so many bytes, where it was of fewer.
+  void grow(std::size_t bytes);
   /// As at the beginning of a block.
   void clear();
 
@@ -72,6 +78,12 @@ class Shadow {
   /// The end of the bytes from `offset` on that have the same history.
   [[nodiscard]] std::size_t same_until(std::size_t offset, std::size_t end) const;
 
+  /// Whether the thread may read what was written so.
+  [[nodiscard]] bool readable(const Access& written, const Knowledge& thread) const {
+    return written.epoch.none() ? unwritten_ == Unwritten::given : thread.ordered(written.epoch);
+  }
+
+  Unwritten unwritten_;
   std::vector<Access> writes_;
   std::vector<ReaderSets::Id> reads_;
   ReaderSets sets_;

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "core/gpu_limits.h"
@@ -17,12 +20,14 @@ namespace flashcore::emulate {
 class EmulatedCall {
  public:
   EmulatedCall(const family::Family& family, const family::ConfigFields& config,
-               const core::Problem& problem)
+               const core::Problem& problem,
+               std::span<const jit::EmbeddedSource> sources = jit::embedded_sources())
       : problem_(problem),
         prepared_(family.prepare(problem, config, core::limits_of({9, 0}))),
         label_(std::string{family.name()} + ' ' + config.to_string()) {
     for (const auto& spec : family.kernels(config))
-      launches_.push_back({this, &process_store().find({.kernel = spec}).module});
+      launches_.push_back(
+          {this, &process_store().find({.kernel = spec, .sources = sources}).module});
   }
 
   /// Leaves what the kernels computed in the call.

@@ -63,6 +63,13 @@ inline void shuffle_for_a_warp_barrier(const Params& params) {
   params.g_out[thread] = shared_floats()[thread ^ 1] + other;
 }
 
+inline void missing_barrier_in_global_memory(const Params& params) {
+  const int thread = device::thread_index();
+  params.g_out[thread] = 1.0F;
+  if (!params.broken) device::warp_barrier();
+  params.g_out[thread ^ 1] = 2.0F;
+}
+
 /// This thread's 16 bytes of the input, on their way to shared memory.
 inline void start_copy(const Params& params, int place) {
   const int thread = device::thread_index();
@@ -286,6 +293,7 @@ inline void kernel(const Params params) {
       return missing_barrier_before_overwriting(params);
     case Case::missing_warp_barrier: return missing_warp_barrier(params);
     case Case::shuffle_for_a_warp_barrier: return shuffle_for_a_warp_barrier(params);
+    case Case::missing_barrier_in_global_memory: return missing_barrier_in_global_memory(params);
     case Case::missing_wait: return missing_wait(params);
     case Case::wait_for_too_few: return wait_for_too_few(params);
     case Case::missing_barrier_after_wait: return missing_barrier_after_wait(params);

@@ -8,6 +8,7 @@ enum class Case {
   missing_barrier_before_overwriting,
   missing_warp_barrier,
   shuffle_for_a_warp_barrier,
+  missing_barrier_in_global_memory,
   missing_wait,
   wait_for_too_few,
   missing_barrier_after_wait,

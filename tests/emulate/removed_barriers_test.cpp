@@ -1,0 +1,83 @@
+// The families' own kernels, each without one of its barriers or waits: the emulator notices.
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "dispatch/variants.h"
+#include "emulated_call.h"
+
+namespace flashcore::emulate {
+namespace {
+
+struct Removed {
+  std::string variant;
+  std::string file;
+  std::string statement;  // the first that begins so
+};
+
+void PrintTo(const Removed& removed, std::ostream* stream) {
+  *stream << removed.variant << " without " << removed.statement << " of " << removed.file;
+}
+
+/// The library's sources with one statement gone.
+std::vector<jit::EmbeddedSource> sources_without(const Removed& removed) {
+  static std::deque<std::string> texts;  // for as long as the modules' store may ask
+  const auto embedded = jit::embedded_sources();
+  std::vector<jit::EmbeddedSource> sources(embedded.begin(), embedded.end());
+  for (jit::EmbeddedSource& source : sources) {
+    if (source.path != removed.file) continue;
+    std::string& text = texts.emplace_back(source.text);
+    const std::size_t place = text.find(removed.statement);
+    if (place == std::string::npos) return {};
+    text.erase(place, text.find(';', place) - place);
+    source.text = text;
+  }
+  return sources;
+}
+
+class RemovedBarriers : public ::testing::TestWithParam<Removed> {};
+
+TEST_P(RemovedBarriers, AreFound) {
+  const auto* variant = dispatch::find_variant(GetParam().variant);
+  const auto* family = family::find_family(variant->family);
+  const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 300, 64);
+  auto config = family->default_config(problem, core::limits_of({9, 0}));
+  if (const auto pinned = dispatch::pinned_of(*variant).config)
+    config = family::overlaid(config, *pinned);
+
+  static std::deque<std::vector<jit::EmbeddedSource>> all_sources;
+  const auto& sources = all_sources.emplace_back(sources_without(GetParam()));
+  ASSERT_FALSE(sources.empty()) << "the file has no such statement";
+  EmulatedCall emulated(*family, config, problem, sources);
+  auto call = core::HostCall::random(problem, 1);
+  // A row that is computed again, because a value it must not see is NaN.
+  call.v.set(7, std::numeric_limits<float>::quiet_NaN());
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    emulated.run(call, seed);
+    EXPECT_NE(emulated.findings(), "") << "seed " << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, RemovedBarriers,
+    ::testing::Values(
+        Removed{"v12_baseline", "forward_scalar/kernel.cuh",
+                "device::block_barrier();  // the tile is complete"},
+        Removed{"v8_dynamic", "forward_wmma/kernel.cuh",
+                "device::block_barrier();  // probabilities, factors"},
+        Removed{"v8_dynamic", "device/attention/careful_row.h", "warp_barrier();"},
+        Removed{"phase_2c", "forward_cp_async/kernel.cuh",
+                "loader.copies.template wait<ahead - 1>();"},
+        Removed{"phase_2c", "forward_cp_async/kernel.cuh",
+                "device::warp_barrier();  // every lane has its scores"},
+        Removed{"phase_2d", "forward_cp_async/kernel.cuh",
+                "device::wait(S::empty(ring.stage), ring.parity ^ 1);"},
+        Removed{"phase_2d", "forward_cp_async/kernel.cuh", "device::arrive(S::empty(ring.stage));"},
+        Removed{"phase_2e", "forward_mma/kernel.cuh",
+                "device::block_barrier();  // everyone's part of Q is there"},
+        Removed{"phase_2e", "forward_mma/kernel.cuh", "device::copy_async_wait<tiles_ahead(C)>();"},
+        Removed{"phase_2e", "forward_mma/epilogue.cuh",
+                "device::block_barrier();  // the parts are complete"}));
+
+}  // namespace
+}  // namespace flashcore::emulate
