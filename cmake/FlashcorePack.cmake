@@ -23,5 +23,21 @@ if(TARGET flashcore_command AND NOT FLASHCORE_SANITIZE)
     COMMENT "Compiling the pack of default Configs" VERBATIM)
   add_custom_target(flashcore_pack ALL DEPENDS ${stamp})
   add_dependencies(flashcore_pack flashcore_command)
+
+  # The same for the emulator, by this build's own C++ compiler.
+  set(modules ${CMAKE_BINARY_DIR}/share/flashcore/modules)
+  set(stamp ${CMAKE_BINARY_DIR}/generated/modules.stamp)
+  file(GLOB module_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/emulate/*.cpp)
+  add_custom_command(OUTPUT ${stamp}
+    COMMAND ${CMAKE_COMMAND} -DCOMMAND=$<TARGET_FILE:flashcore_command>
+            -DMODULES=${modules} -DCXX=${CMAKE_CXX_COMPILER} -DSTAMP=${stamp}
+            -P ${CMAKE_SOURCE_DIR}/cmake/build_modules.cmake
+    DEPENDS ${CMAKE_BINARY_DIR}/generated/embedded_kernels.cpp ${pack_sources} ${module_sources}
+            ${CMAKE_SOURCE_DIR}/cmake/build_modules.cmake
+    COMMENT "Compiling the emulator's modules" VERBATIM)
+  add_custom_target(flashcore_modules ALL DEPENDS ${stamp})
+  add_dependencies(flashcore_modules flashcore_command)
+  install(DIRECTORY ${modules} DESTINATION ${CMAKE_INSTALL_DATADIR}/flashcore OPTIONAL)
+
   install(FILES ${FLASHCORE_PACK_FILE} DESTINATION ${CMAKE_INSTALL_DATADIR}/flashcore OPTIONAL)
 endif()

@@ -184,8 +184,9 @@ int row_alignment(const flashcore_attention& a) {
 
 dispatch::Device check_device(const flashcore_execution& execution) {
   switch (execution.device) {
-    case FLASHCORE_DEVICE_CPU: return {dispatch::Backend::cpu, 0};
-    case FLASHCORE_DEVICE_CUDA: return {dispatch::Backend::cuda, execution.device_index};
+    case FLASHCORE_DEVICE_CPU: return {.backend = dispatch::Backend::cpu};
+    case FLASHCORE_DEVICE_CUDA:
+      return {.backend = dispatch::Backend::cuda, .ordinal = execution.device_index};
   }
   fail(invalid, "device: {} is not a flashcore_device_kind", execution.device);
 }

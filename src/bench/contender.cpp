@@ -28,9 +28,12 @@ gate::GateResult failure_of(const PhaseFailure& failure) {
 
 Contender::Contender(const dispatch::Variant& variant, const core::Problem& problem,
                      const CaseOptions& options)
-    : variant_(variant), options_(options), worker_(variant, problem, options) {
+    : variant_(variant),
+      options_(options),
+      device_(device_of(variant, options)),
+      worker_(variant, problem, options) {
   record_.variant = variant.name;
-  record_.backend = dispatch::name(variant.backend);
+  record_.backend = dispatch::name(device_.backend);
   record_.family = variant.family;
   record_.config = variant.config;
   record_.problem = problem;
@@ -38,12 +41,15 @@ Contender::Contender(const dispatch::Variant& variant, const core::Problem& prob
 
 void Contender::run_gates() {
   run_ptxas();
-  if (const core::Support here = dispatch::runs_here(variant_); !here) {
+  if (const core::Support here = runs_here(); !here) {
     for (const std::string_view gate : gate::gate_names)
       if (gate != "ptxas") record_.gates[std::string{gate}] = gate::skipped(here.reason());
     return;
   }
   for (const char* gate : {"correctness", "determinism", "stability", "safety"}) run_gate(gate);
+  if (device_.backend != dispatch::Backend::emulator) return;
+  run_gate(std::string{gate::conflict_gate});
+  record_.gates["latency"] = gate::skipped("the emulator checks and counts: it is not timing");
 }
 
 json Contender::ask(json request, std::string_view phase) {
@@ -87,7 +93,7 @@ void Contender::take_choice(const json& answer) {
 }
 
 std::optional<Rotation> Contender::start_timing() {
-  if (!dispatch::runs_here(variant_)) return std::nullopt;
+  if (!timed_here()) return std::nullopt;
   try {
     const json answer = ask({{"do", "start_timing"}}, "start_timing");
     take_choice(answer);

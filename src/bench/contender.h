@@ -52,7 +52,11 @@ class Contender {
   /// The latency gate and, for a rung, the ladder's, once every round is done.
   void conclude(const std::vector<PeerSeries>& peers, const Ceilings& ceilings);
 
-  [[nodiscard]] core::Support runs_here() const { return dispatch::runs_here(variant_); }
+  [[nodiscard]] core::Support runs_here() const { return dispatch::runs_on(variant_, device_); }
+  /// And whether its time means anything.
+  [[nodiscard]] bool timed_here() const {
+    return device_.backend != dispatch::Backend::emulator && runs_here();
+  }
   /// Whether it is still being measured.
   [[nodiscard]] bool timing() const { return rotation_.has_value(); }
   [[nodiscard]] const gate::CaseRecord& record() const { return record_; }
@@ -69,6 +73,7 @@ class Contender {
 
   const dispatch::Variant& variant_;
   const CaseOptions& options_;
+  const dispatch::Device device_;
   WorkerClient worker_;
   gate::CaseRecord record_;
   std::optional<Rotation> rotation_;

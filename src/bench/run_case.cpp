@@ -71,7 +71,7 @@ class Race {
     std::future<void> started;
     const bool any_runs =
         std::any_of(contenders_.begin(), contenders_.end(),
-                    [](const auto& contender) { return bool{contender->runs_here()}; });
+                    [](const auto& contender) { return bool{contender->timed_here()}; });
     if (peer_ != nullptr && any_runs)
       started = std::async(std::launch::async, [&] { peer_->start_early(task({})); });
     for_each([](Contender& contender) { contender.run_gates(); });
@@ -126,6 +126,11 @@ class Race {
 };
 
 }  // namespace
+
+dispatch::Device device_of(const dispatch::Variant& variant, const CaseOptions& options) {
+  if (!options.emulated) return dispatch::device_of(variant, options.ordinal);
+  return {.backend = dispatch::Backend::emulator, .arch = *options.emulated};
+}
 
 std::vector<gate::CaseRecord> run_cases(std::span<const dispatch::Variant* const> variants,
                                         const core::Problem& problem, const CaseOptions& options,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct CaseOptions {
   std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
   std::chrono::duration<double> phase_limit{300};
   int ordinal = 0;
+  std::optional<core::Arch> emulated;  // on the emulator of that GPU, which is not timed
   int rounds = 15;
   int trials = 20;
   std::uint64_t seed = 1;
@@ -39,6 +41,9 @@ struct CaseOptions {
   Fault fault;
   std::function<void(std::string_view)> progress = [](std::string_view) {};
 };
+
+/// Where a variant runs with these options.
+dispatch::Device device_of(const dispatch::Variant& variant, const CaseOptions& options);
 
 /// Several variants of one backend on one Problem. Their gates run side by side; the times are
 /// taken in the same rounds, in turns, with the peers between each variant's two. Never throws for

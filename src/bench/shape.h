@@ -19,6 +19,9 @@ struct Shape {
   std::int64_t head_dim = 64;
 };
 
+/// What the emulator computes where no shape is given: seconds for every family.
+inline constexpr Shape emulated_shape{.seq_q = 128};
+
 /// Throws invalid_argument naming the key and the value.
 Shape parse_shape(std::string_view text);
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "bench/run_case.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "dispatch/variants.h"
@@ -62,9 +63,17 @@ class Worker {
     variant_ = dispatch::find_variant(request.at("variant").string());
     if (variant_ == nullptr) request.at("variant").expected("a variant's name");
     problem_ = gate::problem_from_json(request.at("problem").value(), "problem");
-    ordinal_ = request.at("ordinal").small_integer();
+    device_ = device_of(*variant_, options_of(request));
     seed_ = static_cast<std::uint64_t>(request.at("seed").integer());
     return json::object();
+  }
+
+  static CaseOptions options_of(const JsonReader& request) {
+    CaseOptions options;
+    options.ordinal = request.at("ordinal").small_integer();
+    if (const std::string arch = request.at("emulated").string(); !arch.empty())
+      options.emulated = core::known_arch(arch);
+    return options;
   }
 
   json ptxas() {
@@ -75,9 +84,7 @@ class Worker {
   }
 
   gate::Target& target() {
-    if (!target_)
-      target_.emplace(problem_, dispatch::device_of(*variant_, ordinal_),
-                      dispatch::pinned_of(*variant_));
+    if (!target_) target_.emplace(problem_, device_, dispatch::pinned_of(*variant_));
     return *target_;
   }
 
@@ -113,7 +120,7 @@ class Worker {
 
   const dispatch::Variant* variant_ = nullptr;
   core::Problem problem_;
-  int ordinal_ = 0;
+  dispatch::Device device_;
   std::uint64_t seed_ = 1;
   std::optional<gate::Target> target_;
   std::unique_ptr<Stopwatch> stopwatch_;

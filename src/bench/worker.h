@@ -2,7 +2,8 @@
 // is stopped.
 //
 // Requests {"do": …} and the answers' members beside "ok":
-//   prepare {variant, problem, ordinal, seed}  family, config
+//   prepare {variant, problem, ordinal, emulated, seed}
+//     emulated: "" or the architecture of the GPU to emulate
 //   ptxas                                      gate, reports
 //   gate {gate, trials}                        gate
 //   start_timing                               footprint_bytes, sets, launches

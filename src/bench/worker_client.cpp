@@ -31,6 +31,7 @@ json WorkerClient::ask(json request, std::string_view phase) {
                 {"variant", variant_.name},
                 {"problem", gate::problem_to_json(problem_)},
                 {"ordinal", options_.ordinal},
+                {"emulated", options_.emulated ? options_.emulated->to_string() : ""},
                 {"seed", options_.seed}});
     }
     return ask_once(request);

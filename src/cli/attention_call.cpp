@@ -6,6 +6,7 @@
 #include "cuda/driver.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
+#include "dispatch/dispatch.h"
 
 namespace flashcore::cli {
 
@@ -115,6 +116,24 @@ Served serve_on_gpu(AttentionCall& call, std::string why_there) {
   return served;
 }
 
+/// On the path of the tools: the public API has no emulator.
+Served serve_on_emulator(AttentionCall& call) {
+  constexpr dispatch::Device emulator{.backend = dispatch::Backend::emulator};
+  const dispatch::Plan plan(call.host.problem, emulator, {});
+  const dispatch::Choice& choice = plan.choice();
+  Served served{
+      .choice = {dispatch::name(choice.backend), choice.family, choice.config, choice.reason},
+      .device = fmt::format("emulator of {}", emulator.arch.to_string()),
+      .why_there = "asked for"};
+  const std::size_t bytes = plan.workspace_bytes();
+  core::HostTensor workspace(core::Dtype::float32, static_cast<std::int64_t>(bytes / 4 + 1));
+  core::Arguments arguments = call.host.arguments();
+  arguments.workspace = workspace.data();
+  arguments.workspace_bytes = bytes;
+  served.first_call_us = time_us([&] { plan.run(arguments, nullptr); });
+  return served;
+}
+
 /// Why the first GPU does not serve the call; empty when it does, its kernel compiled and loaded.
 std::string why_not_gpu(const Attention& attention) {
   std::int32_t devices = 0;
@@ -174,6 +193,7 @@ AttentionCall make_call(Inputs inputs, Layout layout, const Mask& mask,
 
 Served serve(AttentionCall& call, DeviceWish wish) {
   if (wish == DeviceWish::cpu) return serve_on_cpu(call, "asked for");
+  if (wish == DeviceWish::emulator) return serve_on_emulator(call);
   if (wish == DeviceWish::gpu) {
     if (call.host.problem.dtype == core::Dtype::float32)
       core::fail(Status::unsupported,

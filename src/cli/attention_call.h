@@ -13,7 +13,7 @@
 namespace flashcore::cli {
 
 enum class Layout { bhsd, bshd };
-enum class DeviceWish { automatic, cpu, gpu };
+enum class DeviceWish { automatic, cpu, gpu, emulator };
 
 struct Inputs {
   io::Array q, k, v;

@@ -50,12 +50,17 @@ turns. `ours/peer` is our cold time over the fastest peer's: below 1 is faster.
 `--variant ladder` runs every rung of the ladder at the mission shape in the same rounds and holds
 each to its limit, a multiple of SDPA's flash backend.
 
+`--device emulator` executes the GPU kernels on the CPU, thread by thread, with every access and
+barrier checked: every gate but latency, and the bank conflicts of the tiles. It is not timing.
+Without --shape and --suite: S=128 D=64 H=1.
+
 Examples:
   flashcore bench
   flashcore bench --shape b=4,h=16,s=2048,d=128 --mask causal_bottom_right --peers torch
   flashcore bench --variant v12_baseline --suite mission,small --json results/v12.json
   flashcore bench --variant phase_2e --suite sweep --peers torch:flash --json results/sweep.json
   flashcore bench --variant ladder --peers torch --json results/bench_ladder.json
+  flashcore bench --device emulator --variant phase_2e
 
 Exit status: 0 no gate failed, 1 one did, 2 bad usage, 3 no GPU where one was asked for, or a rung
 of the ladder that was not measured.)";
@@ -65,6 +70,8 @@ std::vector<Problem> problems_of(const BenchFlags& flags) {
   const core::Mask mask = mask_of(flags.problem);
   std::vector<Problem> problems = shape_problems(flags.problem);
   std::string suites = flags.suites;
+  if (suites.empty() && problems.empty() && flags.problem.emulated())
+    problems.push_back(bench::to_problem(bench::emulated_shape, dtype, mask));
   if (suites.empty() && problems.empty()) suites = "mission";
   if (!suites.empty())
     for (const Problem& problem : bench::suite_problems(suites, dtype, mask))
@@ -75,6 +82,7 @@ std::vector<Problem> problems_of(const BenchFlags& flags) {
 CaseOptions case_options(const BenchFlags& flags) {
   CaseOptions options = flags.options;
   options.phase_limit = std::chrono::duration<double>(flags.phase_limit_s);
+  if (flags.problem.emulated()) options.emulated = core::known_arch(flags.problem.arch);
   if (flags.target_us > 0) options.targets.cold_us = flags.target_us;
   if (flags.target_ratio > 0) options.targets.ratio = flags.target_ratio;
   if (!flags.fault.empty()) {
@@ -125,6 +133,8 @@ std::vector<CaseRecord> run_rungs(const BenchFlags& flags, CaseOptions& options,
   if (!flags.problem.shapes.empty() || !flags.suites.empty() || flags.problem.variants.size() > 1)
     fail(Status::invalid_argument,
          "variant: ladder runs alone and at the mission shape, without --shape and --suite");
+  if (options.emulated)
+    fail(Status::invalid_argument, "variant: ladder is timed, and device: emulator is not");
   Progress progress(0, "ladder");
   std::mutex mutex;  // the rungs' gates run side by side
   options.progress = [&](std::string_view phase) {
@@ -148,6 +158,8 @@ int run_bench(const BenchFlags& flags) {
   ResultFile results(flags.json);
   std::optional<bench::TorchPeer> peer;
   if (peers.torch) peer.emplace(bench::torch_peer_command(), options.phase_limit, peers.backends);
+  if (options.emulated)
+    fmt::print(stderr, "flashcore: on the emulator: what is checked and counted, not timing\n");
   const auto run = is_ladder ? run_rungs : run_each;
   const std::vector<CaseRecord> records = run(flags, options, peer ? &*peer : nullptr, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;

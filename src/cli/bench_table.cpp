@@ -61,8 +61,8 @@ std::string bench_table(std::span<const CaseRecord> records) {
   for (const CaseRecord& record : records) {
     if (table.rows() > 0) table.add_rule();
     const auto ours = time_cells(record.timing, record.problem);
-    table.add_row({record.variant, record.problem.to_string(), record.on_gpu() ? "gpu" : "cpu",
-                   ours[0], ours[1], ours[2], ours[3],
+    table.add_row({record.variant, record.problem.to_string(),
+                   record.on_gpu() ? "gpu" : record.backend, ours[0], ours[1], ours[2], ours[3],
                    record.best_peer ? fmt::format("{:.2f}", record.best_peer->ratio.median) : "-",
                    gate_summary(record)});
     for (const gate::PeerRecord& peer : record.peers) {

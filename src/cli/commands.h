@@ -13,6 +13,7 @@ void add_info(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_emulate(CLI::App& app, int& exit_code);
 void add_gate(CLI::App& app, int& exit_code);
 void add_compile(CLI::App& app, int& exit_code);
 /// And, hidden, the process that the profiler watches.

@@ -39,20 +39,11 @@ std::vector<core::Arch> default_archs() {
   return archs;
 }
 
-std::string known_arch_names() {
-  std::vector<std::string> names;
-  for (const core::Arch arch : core::known_archs) names.push_back(arch.to_string());
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
 std::vector<core::Arch> parse_archs(const std::vector<std::string>& names) {
   std::vector<core::Arch> archs;
   for (const std::string& name : names) {
-    const auto arch = core::arch_from_name(name);
-    if (!arch || std::find(core::known_archs.begin(), core::known_archs.end(), *arch) ==
-                     core::known_archs.end())
-      fail(Status::invalid_argument, "arch: '{}' is none of {}", name, known_arch_names());
-    if (std::find(archs.begin(), archs.end(), *arch) == archs.end()) archs.push_back(*arch);
+    const core::Arch arch = core::known_arch(name);
+    if (std::find(archs.begin(), archs.end(), arch) == archs.end()) archs.push_back(arch);
   }
   return archs;
 }
@@ -287,7 +278,7 @@ void add_compile(CLI::App& app, int& exit_code) {
       "element=0,head_dim=64,...");
   command
       ->add_option("--arch", options->archs,
-                   "Architectures: any of " + known_arch_names() +
+                   "Architectures: any of " + core::known_arch_names() +
                        "; default: all of them that "
                        "the compiler supports")
       ->delimiter(',');

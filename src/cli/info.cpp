@@ -16,6 +16,7 @@
 #include "cpu/backend.h"
 #include "cuda/driver.h"
 #include "dispatch/variants.h"
+#include "emulate/module_store.h"
 #include "family/family.h"
 #include "jit/compiler.h"
 #include "jit/kernel_store.h"
@@ -95,6 +96,18 @@ json nvrtc_json() {
           {"version", fmt::format("{}.{}", major, minor)}};
 }
 
+json emulator_json() {
+  const emulate::HostCompiler& compiler = emulate::host_compiler();
+  json folders = json::array();
+  for (const auto& folder : emulate::default_module_folders())
+    if (const std::size_t count = emulate::modules_in(folder); count > 0)
+      folders.push_back({{"path", folder.string()}, {"kernels", count}});
+  return {{"compiler", fmt::format("{}", fmt::join(compiler.command, " "))},
+          {"version", compiler.version},
+          {"problem", compiler.problem},
+          {"modules", folders}};
+}
+
 json packs_json() {
   json packs = json::array();
   for (const jit::PackState& pack : jit::known_packs())
@@ -134,6 +147,7 @@ json gather() {
           {"driver", driver_json()},
           {"gpus", gpus_json()},
           {"nvrtc", nvrtc_json()},
+          {"emulator", emulator_json()},
           {"cache",
            {{"directory", jit::cache_directory().string()}, {"problem", jit::cache_problem()}}},
           {"packs", packs_json()},
@@ -172,6 +186,14 @@ void print_kernel_sources(const json& info) {
     fmt::print("NVRTC    {}, {}\n", text_of(nvrtc["version"]), text_of(nvrtc["path"]));
   else
     fmt::print("NVRTC    none: {}\n", text_of(nvrtc["reason"]));
+  const json& emulator = info["emulator"];
+  const std::string none = text_of(emulator["problem"]);
+  fmt::print("emulator {}\n",
+             none.empty() ? fmt::format("compiles with {}, {}", text_of(emulator["version"]),
+                                        text_of(emulator["compiler"]))
+                          : none);
+  for (const json& folder : emulator["modules"])
+    fmt::print("         {}, {} kernels\n", text_of(folder["path"]), folder["kernels"].get<int>());
   const std::string problem = text_of(info["cache"]["problem"]);
   fmt::print("cache    {}{}\n", text_of(info["cache"]["directory"]),
              problem.empty() ? "" : fmt::format(", not used: {}", problem));

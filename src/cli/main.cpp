@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   cli::add_run(app, exit_code);
   cli::add_bench(app, exit_code);
   cli::add_verify(app, exit_code);
+  cli::add_emulate(app, exit_code);
   cli::add_gate(app, exit_code);
   cli::add_compile(app, exit_code);
   cli::add_profile(app, exit_code);

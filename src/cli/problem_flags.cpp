@@ -44,7 +44,7 @@ void require_gpu() {
 
 }  // namespace
 
-void add_problem_flags(CLI::App& command, ProblemFlags& flags) {
+void add_call_flags(CLI::App& command, ProblemFlags& flags) {
   command
       .add_option("--variant", flags.variants,
                   "Variants by name, with commas or repeated (see `flashcore info`); without it, "
@@ -61,9 +61,21 @@ void add_problem_flags(CLI::App& command, ProblemFlags& flags) {
       ->capture_default_str();
   command.add_option("--window", flags.window,
                      "LEFT,RIGHT: keys seen on either side of the diagonal, inclusive; -1 for all");
-  command.add_option("--device", flags.device, "auto, cpu or gpu")
-      ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
+}
+
+void add_arch_flag(CLI::App& command, ProblemFlags& flags) {
+  command.add_option("--arch", flags.arch, "The GPU that the emulator stands for")
       ->capture_default_str();
+}
+
+void add_problem_flags(CLI::App& command, ProblemFlags& flags) {
+  add_call_flags(command, flags);
+  command
+      .add_option("--device", flags.device,
+                  "auto, cpu, gpu, or emulator: the GPU kernels executed and checked on the CPU")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu", "emulator"}))
+      ->capture_default_str();
+  add_arch_flag(command, flags);
 }
 
 core::Dtype dtype_of(const ProblemFlags& flags) {
@@ -89,6 +101,11 @@ core::Mask mask_of(const ProblemFlags& flags) {
   return mask;
 }
 
+dispatch::Device device_of(const ProblemFlags& flags, const Variant& variant) {
+  if (!flags.emulated()) return dispatch::device_of(variant, 0);
+  return {.backend = Backend::emulator, .arch = core::known_arch(flags.arch)};
+}
+
 std::vector<core::Problem> shape_problems(const ProblemFlags& flags) {
   std::vector<core::Problem> problems;
   for (const std::string& shape : flags.shapes)
@@ -99,6 +116,7 @@ std::vector<core::Problem> shape_problems(const ProblemFlags& flags) {
 
 std::vector<const Variant*> chosen_variants(const ProblemFlags& flags) {
   if (flags.device == "gpu") require_gpu();
+  if (flags.emulated()) core::known_arch(flags.arch);
   std::vector<const Variant*> chosen;
   for (const std::string& name : flags.variants) {
     const Variant* variant = dispatch::find_variant(name);
@@ -111,7 +129,8 @@ std::vector<const Variant*> chosen_variants(const ProblemFlags& flags) {
   }
   if (!chosen.empty()) return chosen;
   for (const Variant& variant : dispatch::all_variants())
-    if (device_allows(flags.device, variant.backend) && dispatch::runs_here(variant))
+    if (device_allows(flags.device, variant.backend) &&
+        dispatch::runs_on(variant, device_of(flags, variant)))
       chosen.push_back(&variant);
   if (chosen.empty()) fail(Status::no_device, "device: no variant runs on {} here", flags.device);
   return chosen;

@@ -57,7 +57,8 @@ std::vector<CaseRecord> run_and_record(std::span<const dispatch::Variant* const>
   provenance["seed"] = options.seed;
   provenance["rounds"] = options.rounds;
   provenance["trials"] = options.trials;
-  const bool needs_gpu = !variants.empty() && variants.front()->backend != dispatch::Backend::cpu;
+  const bool needs_gpu =
+      !variants.empty() && !options.emulated && variants.front()->backend != dispatch::Backend::cpu;
   json& state = results.gpu_state();
   if (needs_gpu && state.is_null()) state = bench::gpu_state(options.ordinal);
   provenance["gpu_before"] = needs_gpu ? state : json(nullptr);

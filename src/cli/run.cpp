@@ -198,9 +198,10 @@ int run(const RunOptions& o) {
   check_outputs(o);
   AttentionCall call =
       make_call(load(o), o.layout == "bhsd" ? Layout::bhsd : Layout::bshd, mask, scale);
-  const Served served = serve(call, o.device == "cpu"   ? DeviceWish::cpu
-                                    : o.device == "gpu" ? DeviceWish::gpu
-                                                        : DeviceWish::automatic);
+  const Served served = serve(call, o.device == "cpu"        ? DeviceWish::cpu
+                                    : o.device == "gpu"      ? DeviceWish::gpu
+                                    : o.device == "emulator" ? DeviceWish::emulator
+                                                             : DeviceWish::automatic);
   const auto accuracy = verify(o, call);
   const bool good = !accuracy || accuracy->correct;
   if (good) write_outputs(o, call);  // a result known to be wrong is not left lying about
@@ -259,8 +260,11 @@ void add_run(CLI::App& app, int& exit_code) {
   add("--window", o->window, "LEFT,RIGHT: keys seen before and after the diagonal, -1 for all");
   add("--scale", o->scale, "Of the scores; 1/sqrt(head_dim) if not given");
   command
-      ->add_option("--device", o->device, "auto: the first GPU if it serves the call, or the CPU")
-      ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
+      ->add_option(
+          "--device", o->device,
+          "auto: the first GPU if it serves the call, or the CPU; emulator: the GPU's kernel, "
+          "executed and checked on the CPU")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu", "emulator"}))
       ->capture_default_str();
   command->add_flag(
       "--verify", o->verify,

@@ -42,10 +42,15 @@ Runs the call on N(0,1) inputs and holds every element of the output and of the 
 float64 oracle; guard zones around the buffers and the inputs must be untouched. Without --shape and
 --random: the mission shape and ten random Problems.
 
+With --device emulator the GPU kernels are executed on the CPU, thread by thread, and every access and
+barrier of theirs is checked; --seed also chooses the order of the threads. Without --shape and
+--random: S=128 D=64 and ten small random Problems.
+
 Examples:
   flashcore verify
   flashcore verify --shape b=2,h=8,s=300,d=64,hkv=2 --mask causal_bottom_right --dtype bf16
   flashcore verify --random 500 --seed 7
+  flashcore verify --device emulator --variant phase_2e
 
 Exit status: 0 all correct, 1 one is not, 2 bad usage, 3 nothing could be run.)";
 
@@ -65,6 +70,23 @@ struct Work {
   std::string flags;  // that repeat it
 };
 
+std::string device_flags(const VerifyFlags& flags) {
+  return flags.problem.emulated() ? fmt::format(" --device emulator --arch {}", flags.problem.arch)
+                                  : "";
+}
+
+/// What a user waits for: on the emulator seconds of arithmetic for each, and a compiler for each
+/// head_dim.
+gate::RandomLimits random_limits(const VerifyFlags& flags) {
+  if (!flags.problem.emulated()) return {};
+  return {.max_batch = 2,
+          .max_heads_kv = 2,
+          .max_group = 2,
+          .max_seq = 130,
+          .max_head_dim = 64,
+          .head_dim_multiple = 8};
+}
+
 std::vector<Work> work_of(const VerifyFlags& flags, const Variant& variant) {
   std::vector<Work> work;
   const auto add = [&](const Problem& problem) {
@@ -72,12 +94,15 @@ std::vector<Work> work_of(const VerifyFlags& flags, const Variant& variant) {
         {problem, flags.seed, fmt::format("{} --seed {}", bench::flags_of(problem), flags.seed)});
   };
   const bool nothing_given = flags.problem.shapes.empty() && flags.random < 0;
-  if (nothing_given) add(gate::mission_problem());
+  if (nothing_given)
+    add(flags.problem.emulated() ? bench::to_problem(bench::emulated_shape, dtype_of(flags.problem),
+                                                     mask_of(flags.problem))
+                                 : gate::mission_problem());
   for (const Problem& problem : shape_problems(flags.problem)) add(problem);
 
   static constexpr std::array gpu_dtypes{Dtype::float16, Dtype::bfloat16};
   const Dtype given = dtype_of(flags.problem);
-  gate::RandomLimits limits;
+  gate::RandomLimits limits = random_limits(flags);
   if (variant.backend != dispatch::Backend::cpu) limits.dtypes = gpu_dtypes;
   if (flags.dtype_given) limits.dtypes = {&given, 1};
   const int count = nothing_given ? default_random : std::max(flags.random, 0);
@@ -99,19 +124,19 @@ std::string damage_reason(const gate::Damage& damage) {
       damage.guard_bytes, damage.input_bytes, damage.padding_bytes);
 }
 
-Checked check(const Variant& variant, const Work& work) {
-  Checked checked{
-      .variant = &variant,
-      .problem = work.problem,
-      .seed = work.seed,
-      .accuracy = {},
-      .skipped = "",
-      .repeat = fmt::format("flashcore verify --variant {} {}", variant.name, work.flags)};
+Checked check(const VerifyFlags& flags, const Variant& variant, const Work& work) {
+  Checked checked{.variant = &variant,
+                  .problem = work.problem,
+                  .seed = work.seed,
+                  .accuracy = {},
+                  .skipped = "",
+                  .repeat = fmt::format("flashcore verify --variant {} {}{}", variant.name,
+                                        work.flags, device_flags(flags))};
   try {
-    const gate::Target target(work.problem, dispatch::device_of(variant, 0),
+    const gate::Target target(work.problem, device_of(flags.problem, variant),
                               dispatch::pinned_of(variant));
     core::HostCall call = core::HostCall::random(work.problem, work.seed);
-    const gate::Damage damage = target.run(call);
+    const gate::Damage damage = target.run(call, work.seed);
     checked.accuracy = gate::check_sampled(call, true, work.seed, oracle_budget);
     if (std::string why = damage_reason(damage); !why.empty()) {
       checked.accuracy.correct = false;
@@ -133,7 +158,7 @@ std::vector<Checked> check_all(const VerifyFlags& flags) {
     Progress progress(work.size(), fmt::format("verify {}", variant->name));
     for (const Work& each : work) {
       progress.note(each.problem.to_string());
-      all.push_back(check(*variant, each));
+      all.push_back(check(flags, *variant, each));
       progress.advance();
     }
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/error.h"
@@ -27,6 +28,19 @@ std::optional<Arch> arch_from_name(std::string_view text) {
   arch.major = number / 10;
   arch.minor = number % 10;
   return arch;
+}
+
+Arch known_arch(std::string_view text) {
+  const auto arch = arch_from_name(text);
+  if (!arch || std::find(known_archs.begin(), known_archs.end(), *arch) == known_archs.end())
+    fail(Status::invalid_argument, "arch: '{}' is none of {}", text, known_arch_names());
+  return *arch;
+}
+
+std::string known_arch_names() {
+  std::string names;
+  for (const Arch arch : known_archs) names += (names.empty() ? "" : ", ") + arch.to_string();
+  return names;
 }
 
 GpuLimits limits_of(Arch arch) {

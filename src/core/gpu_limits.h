@@ -27,6 +27,11 @@ std::optional<Arch> arch_from_name(std::string_view text);
 inline constexpr std::array known_archs{Arch{8, 0}, Arch{8, 6}, Arch{8, 7},
                                         Arch{8, 9}, Arch{9, 0}, Arch{9, 0, true}};
 
+/// One of those by name. Throws invalid_argument, listing them, for any other text.
+Arch known_arch(std::string_view text);
+/// "sm_80, sm_86, …"
+std::string known_arch_names();
+
 /// Limits of a GPU, from the driver or, without one, from the architecture (multiprocessors: of the
 /// largest part).
 struct GpuLimits {

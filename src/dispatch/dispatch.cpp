@@ -13,9 +13,14 @@ using core::Problem;
 using core::Status;
 using core::Support;
 
+core::GpuLimits limits_of(const Device& device) {
+  return device.backend == Backend::emulator ? core::limits_of(device.arch)
+                                             : cuda::device_info(device.ordinal).limits;
+}
+
 Support supports(const Problem& problem, const Device& device) {
   if (device.backend == Backend::cpu) return cpu::supports(problem);
-  const Selection selection = select(problem, cuda::device_info(device.ordinal).limits);
+  const Selection selection = select(problem, device);
   return selection.family != nullptr ? Support::yes() : Support::no("{}", selection.reason);
 }
 
@@ -24,7 +29,7 @@ Choice choose(const Problem& problem, const Device& device) {
     fail(Status::unsupported, "{}", support.reason());
   if (device.backend == Backend::cpu)
     return {device.backend, cpu::family_name, cpu::describe(problem), "the device is the CPU"};
-  const Selection selection = select(problem, cuda::device_info(device.ordinal).limits);
+  const Selection selection = select(problem, device);
   return {device.backend, std::string{selection.family->name()}, selection.config.to_string(),
           selection.reason};
 }

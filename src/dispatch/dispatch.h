@@ -5,27 +5,43 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "core/support.h"
 #include "cuda/kernel.h"
+#include "emulate/launch.h"
 #include "family/config.h"
+#include "jit/kernel_spec.h"
 
 namespace flashcore::dispatch {
 
-enum class Backend { cpu, cuda };
+/// The emulator executes the GPU's kernels on the CPU, in host memory, and checks them.
+enum class Backend { cpu, cuda, emulator };
 
-/// "cpu" or "cuda"
 constexpr const char* name(Backend backend) {
-  return backend == Backend::cpu ? "cpu" : "cuda";
+  switch (backend) {
+    case Backend::cpu: return "cpu";
+    case Backend::cuda: return "cuda";
+    case Backend::emulator: return "emulator";
+  }
+  return "unknown";
 }
+
+/// The GPU that is emulated where nobody says which.
+inline constexpr core::Arch default_emulated_arch{9, 0};
 
 struct Device {
   Backend backend = Backend::cpu;
   int ordinal = 0;
+  core::Arch arch = default_emulated_arch;  // of the emulator: the GPU whose limits hold
 
   bool operator==(const Device&) const = default;
 };
+
+/// What a GPU, or the one that is emulated, allows a kernel.
+core::GpuLimits limits_of(const Device& device);
 
 struct Choice {
   Backend backend = Backend::cpu;
@@ -55,6 +71,10 @@ std::size_t workspace_bytes(const core::Problem& problem, const Device& device);
 void attention_forward(const core::Problem& problem, const Device& device,
                        const core::Arguments& arguments, cuda::StreamHandle stream);
 
+/// What a plan would compile. Throws unsupported with the reason where there is none.
+std::vector<jit::KernelSpec> kernels_of(const core::Problem& problem, const Device& device,
+                                        const Pinned& pinned);
+
 /// A plan for one Problem with a pinned family and Config: what the benchmark, the gates and the
 /// tuner run, on the same path as everyone's calls.
 class Plan {
@@ -68,7 +88,13 @@ class Plan {
 
   [[nodiscard]] const Choice& choice() const;
   [[nodiscard]] std::size_t workspace_bytes() const;
+  /// The emulator returns when the call is done, and throws device_failed where a check found
+  /// something.
   void run(const core::Arguments& arguments, cuda::StreamHandle stream) const;
+  /// On the emulator: a call with these options (its buffers and label are filled in), and what was
+  /// found and counted.
+  [[nodiscard]] emulate::Report run_emulated(const core::Arguments& arguments,
+                                             const emulate::Options& options) const;
 
  private:
   struct State;

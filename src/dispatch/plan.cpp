@@ -8,6 +8,7 @@
 #include "cuda/memory.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/selection.h"
+#include "emulate/call.h"
 #include "family/family.h"
 #include "jit/kernel_store.h"
 
@@ -23,17 +24,20 @@ struct Plan::State {
   Device device;
   Choice choice;
   std::size_t workspace_bytes = 0;
-  // On a GPU:
+  // On a GPU and on the emulator:
   bool reaches_host_memory = false;
   std::unique_ptr<family::PreparedLaunch> prepared;
   std::vector<cuda::Kernel> kernels;
+
+  void check_workspace(const core::Arguments& arguments) const;
 };
 
 namespace {
 
 /// What the dispatcher would select, unless the caller pins a family.
-Selection select_pinned(const Problem& problem, const core::GpuLimits& gpu, const Pinned& pinned) {
-  if (pinned.family.empty()) return select(problem, gpu);
+Selection select_pinned(const Problem& problem, const Device& device, const Pinned& pinned) {
+  if (pinned.family.empty()) return select(problem, device);
+  const core::GpuLimits gpu = limits_of(device);
   Selection selection;
   const family::Family* family = family::find_family(pinned.family);
   if (family == nullptr) fail(Status::invalid_argument, "family: there is no {}", pinned.family);
@@ -67,6 +71,13 @@ void check_reachable(const Problem& problem, const core::Arguments& arguments) {
 
 }  // namespace
 
+std::vector<jit::KernelSpec> kernels_of(const Problem& problem, const Device& device,
+                                        const Pinned& pinned) {
+  const Selection selection = select_pinned(problem, device, pinned);
+  if (selection.family == nullptr) fail(Status::unsupported, "{}", selection.reason);
+  return selection.family->kernels(selection.config);
+}
+
 Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
     : state_(std::make_unique<State>()) {
   state_->problem = problem;
@@ -78,16 +89,19 @@ Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
     state_->workspace_bytes = cpu::workspace_bytes(problem);
     return;
   }
-  const core::GpuLimits& gpu = cuda::device_info(device.ordinal).limits;
-  const Selection selection = select_pinned(problem, gpu, pinned);
+  const Selection selection = select_pinned(problem, device, pinned);
   if (selection.family == nullptr) fail(Status::unsupported, "{}", selection.reason);
-  state_->reaches_host_memory = cuda::device_info(device.ordinal).reaches_host_memory;
-  state_->prepared = selection.family->prepare(problem, selection.config, gpu);
+  state_->prepared = selection.family->prepare(problem, selection.config, limits_of(device));
   state_->workspace_bytes = state_->prepared->workspace_bytes();
   state_->choice = {device.backend, std::string{selection.family->name()},
                     selection.config.to_string(), selection.reason};
-  const auto shapes = state_->prepared->shapes();
   const auto specs = selection.family->kernels(selection.config);
+  if (device.backend == Backend::emulator) {
+    state_->kernels = emulate::load_kernels(specs);
+    return;
+  }
+  state_->reaches_host_memory = cuda::device_info(device.ordinal).reaches_host_memory;
+  const auto shapes = state_->prepared->shapes();
   for (std::size_t i = 0; i < specs.size(); ++i)
     state_->kernels.push_back(jit::load_kernel(specs[i], device.ordinal, shapes[i].shared_bytes));
 }
@@ -102,20 +116,41 @@ std::size_t Plan::workspace_bytes() const {
   return state_->workspace_bytes;
 }
 
-void Plan::run(const core::Arguments& arguments, cuda::StreamHandle stream) const {
-  if (arguments.workspace_bytes < state_->workspace_bytes)
+void Plan::State::check_workspace(const core::Arguments& arguments) const {
+  if (arguments.workspace_bytes < workspace_bytes)
     fail(Status::invalid_argument, "workspace: {} bytes given, {} needed",
-         arguments.workspace_bytes, state_->workspace_bytes);
-  if (state_->workspace_bytes > 0 &&
-      reinterpret_cast<std::uintptr_t>(arguments.workspace) % 64 != 0)
+         arguments.workspace_bytes, workspace_bytes);
+  if (workspace_bytes > 0 && reinterpret_cast<std::uintptr_t>(arguments.workspace) % 64 != 0)
     fail(Status::invalid_argument, "workspace: {} is not aligned to 64 bytes", arguments.workspace);
+}
+
+void Plan::run(const core::Arguments& arguments, cuda::StreamHandle stream) const {
+  state_->check_workspace(arguments);
   if (state_->device.backend == Backend::cpu) {
     cpu::attention_forward(state_->problem, arguments);
+    return;
+  }
+  if (state_->device.backend == Backend::emulator) {
+    const emulate::Report report = run_emulated(arguments, {});
+    if (!report.findings.empty()) fail(Status::device_failed, "{}", emulate::describe(report));
     return;
   }
   const cuda::DeviceGuard guard(state_->device.ordinal);
   if (!state_->reaches_host_memory) check_reachable(state_->problem, arguments);
   state_->prepared->launch(state_->kernels, arguments, stream);
+}
+
+emulate::Report Plan::run_emulated(const core::Arguments& arguments,
+                                   const emulate::Options& options) const {
+  if (state_->device.backend != Backend::emulator)
+    fail(Status::invalid_argument, "device: the plan is for {}, not for the emulator",
+         name(state_->device.backend));
+  state_->check_workspace(arguments);
+  emulate::Run run{options};
+  run.options.buffers = emulate::buffers_of(state_->problem, arguments);
+  run.options.label = fmt::format("{} {}", state_->choice.family, state_->choice.config);
+  state_->prepared->launch(state_->kernels, arguments, run.stream());
+  return std::move(run.report);
 }
 
 }  // namespace flashcore::dispatch

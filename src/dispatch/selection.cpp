@@ -62,4 +62,10 @@ Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
   return {nullptr, {}, refusals.empty() ? refusals : refusals.substr(2)};
 }
 
+Selection select(const core::Problem& problem, const Device& device) {
+  if (device.backend != Backend::emulator) return select(problem, limits_of(device));
+  return select(problem, limits_of(device),
+                [](const jit::KernelSpec&, core::Arch) { return true; });
+}
+
 }  // namespace flashcore::dispatch

@@ -7,6 +7,7 @@
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "core/support.h"
+#include "dispatch/dispatch.h"
 #include "family/family.h"
 #include "jit/kernel_store.h"
 
@@ -26,5 +27,9 @@ using Obtainable = std::function<bool(const jit::KernelSpec&, core::Arch)>;
 /// Problem; where there is none either, the next family.
 Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
                  const Obtainable& obtainable = jit::obtainable);
+
+/// On a GPU, or on the emulator, which takes every kernel for obtainable: where one is not, that is
+/// an error and not a reason to emulate another.
+Selection select(const core::Problem& problem, const Device& device);
 
 }  // namespace flashcore::dispatch

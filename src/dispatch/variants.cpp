@@ -88,8 +88,15 @@ core::Support runs_here(const Variant& variant) {
   return core::Support::yes();
 }
 
+core::Support runs_on(const Variant& variant, const Device& device) {
+  if (device.backend != Backend::emulator) return runs_here(variant);
+  if (variant.backend != Backend::cuda)
+    return core::Support::no("{} has no GPU kernel to emulate", variant.name);
+  return core::Support::yes();
+}
+
 Device device_of(const Variant& variant, int ordinal) {
-  return {variant.backend, variant.backend == Backend::cpu ? 0 : ordinal};
+  return {.backend = variant.backend, .ordinal = variant.backend == Backend::cpu ? 0 : ordinal};
 }
 
 Pinned pinned_of(const Variant& variant) {

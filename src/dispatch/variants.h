@@ -41,6 +41,9 @@ const Variant* find_variant(std::string_view name);
 /// Whether this machine can run it, and why not.
 core::Support runs_here(const Variant& variant);
 
+/// The same for a device: the emulator runs every variant of a GPU.
+core::Support runs_on(const Variant& variant, const Device& device);
+
 /// A plan for the variant on its backend (GPU `ordinal`).
 Device device_of(const Variant& variant, int ordinal);
 Pinned pinned_of(const Variant& variant);

@@ -156,9 +156,9 @@ std::vector<std::uint8_t> compile_module(const ModuleSource& source, const HostC
                   {"-c", file("module.cpp"), "-o", file("module.o")}),
            folder.path(), label);
   // By itself, so that the sanitizer's library is not linked; bound to its own functions, so that a
-  // sanitizer of the process does not take their place.
-  run_step(joined(compiler.command,
-                  {"-shared", "-Wl,-Bsymbolic", file("module.o"), "-o", file("module.so")}),
+  // sanitizer of the process does not take their place; complete, for machines with no compiler.
+  run_step(joined(compiler.command, {"-shared", "-static-libgcc", "-static-libstdc++",
+                                     "-Wl,-Bsymbolic", file("module.o"), "-o", file("module.so")}),
            folder.path(), label);
   return jit::read_all(jit::open_file(AT_FDCWD, file("module.so").c_str(), O_RDONLY), label);
 }

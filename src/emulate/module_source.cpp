@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 #include <string_view>
 
@@ -29,20 +30,23 @@ const flashcore::host::Module flashcore_emulated = flashcore::host::module_of<&{
 )";
 
 /// -fsanitize=thread makes the compiler call a function around every access to memory; the module
-/// defines those functions itself and is not linked with the sanitizer's library.
-constexpr const char* fixed_flags[] = {"-std=c++20",
-                                       "-O2",
-                                       "-g",
-                                       "-fPIC",
-                                       "-w",
-                                       "-fvisibility=hidden",
-                                       "-pipe",
-                                       "-fsanitize=thread",
-                                       "-fno-plt",
-                                       "-ffp-contract=off",
-                                       "-fno-tree-sra",
-                                       "-fno-crossjumping",
-                                       "-fno-tree-tail-merge"};
+/// defines those functions itself and is not linked with the sanitizer's library. Passes that would
+/// make one access of several lines', or several of one, are left out.
+constexpr std::array fixed_flags{"-std=c++20",
+                                 "-O2",
+                                 "-g",
+                                 "-fPIC",
+                                 "-w",
+                                 "-fvisibility=hidden",
+                                 "-fno-exceptions",
+                                 "-ffp-contract=off",
+                                 "-fno-tree-sra",
+                                 "-fno-crossjumping",
+                                 "-fno-tree-tail-merge",
+                                 "-fsanitize=thread",
+                                 "-D__global__=",
+                                 "-D__grid_constant__=",
+                                 "-D__launch_bounds__(...)="};
 
 void write_source(const fs::path& file, std::string_view text) {
   fs::create_directories(file.parent_path());
@@ -55,7 +59,7 @@ void write_source(const fs::path& file, std::string_view text) {
 
 ModuleSource::ModuleSource(const ModuleSpec& spec)
     : program_(fmt::format(program_format, spec.kernel.entry, spec.kernel.name_expression)),
-      flags_(std::begin(fixed_flags), std::end(fixed_flags)) {
+      flags_(fixed_flags.begin(), fixed_flags.end()) {
   flags_.insert(flags_.end(), spec.flags.begin(), spec.flags.end());
   std::vector<jit::EmbeddedSource> all(spec.sources.begin(), spec.sources.end());
   all.push_back({program_name, program_});
@@ -74,6 +78,8 @@ ModuleSource::ModuleSource(const ModuleSpec& spec)
 
 std::vector<std::string> ModuleSource::compile_flags(const fs::path& root) const {
   std::vector<std::string> flags = flags_;
+  // The later one wins where both fit. Without the first, lines would name this process's folder.
+  flags.push_back(fmt::format("-fdebug-prefix-map={}=", fs::current_path().string()));
   flags.push_back(fmt::format("-ffile-prefix-map={}/=kernels/", root.string()));
   flags.push_back(fmt::format("-I{}", (root / host_folder).string()));
   flags.push_back(fmt::format("-I{}", root.string()));

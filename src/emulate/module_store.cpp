@@ -118,8 +118,15 @@ std::size_t modules_in(const fs::path& folder) {
   return count;
 }
 
-void prepare_modules(std::span<const ModuleSpec> specs) {
-  core::parallel_for(specs.size(), [&](std::size_t i) { process_store().find(specs[i]); });
+std::vector<const host::Module*> prepare_modules(std::span<const ModuleSpec> specs) {
+  std::vector<const host::Module*> modules(specs.size());
+  core::parallel_for(specs.size(),
+                     [&](std::size_t i) { modules[i] = &process_store().find(specs[i]).module; });
+  return modules;
+}
+
+void write_modules(std::span<const ModuleSpec> specs, const fs::path& folder) {
+  core::parallel_for(specs.size(), [&](std::size_t i) { process_store().write(specs[i], folder); });
 }
 
 }  // namespace flashcore::emulate

@@ -70,6 +70,8 @@ std::vector<std::filesystem::path> default_module_folders();
 std::size_t modules_in(const std::filesystem::path& folder);
 
 /// process_store().find() for each, side by side; the first failure is thrown.
-void prepare_modules(std::span<const ModuleSpec> specs);
+std::vector<const host::Module*> prepare_modules(std::span<const ModuleSpec> specs);
+/// process_store().write() for each, side by side; the first failure is thrown.
+void write_modules(std::span<const ModuleSpec> specs, const std::filesystem::path& folder);
 
 }  // namespace flashcore::emulate

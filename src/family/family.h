@@ -22,6 +22,8 @@ namespace flashcore::family {
 struct ResourceBudget {
   int registers = 255;           // per thread
   int dynamic_shared_bytes = 0;  // per block, of the kernel that takes most: no compiler reports it
+  /// Asynchronous copies into shared memory and matrix loads from it never meet at a bank.
+  bool conflict_free_tiles = false;
 };
 
 /// A Problem and a Config turned into launches: everything but the call's pointers is worked out.

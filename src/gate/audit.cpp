@@ -146,6 +146,7 @@ AuditedCase audit(const CaseRecord& record, std::span<const std::string> require
   std::vector<std::string_view> gates(gate_names.begin(), gate_names.end());
   if (record.gates.contains(std::string{ladder_gate}) || asked_for(ladder_gate))
     gates.push_back(ladder_gate);
+  if (record.backend == dispatch::name(dispatch::Backend::emulator)) gates.push_back(conflict_gate);
   for (const std::string_view gate : gates) {
     GateResult result = audit_gate(record, gate);
     const bool must_pass = asked_for(gate);

@@ -32,6 +32,9 @@ inline constexpr std::array<std::string_view, 6> gate_names{
 /// Asked only of a case that ran as a rung of the ladder: absent elsewhere.
 inline constexpr std::string_view ladder_gate = "ladder";
 
+/// Asked only of a case on the emulator: absent elsewhere.
+inline constexpr std::string_view conflict_gate = "tile_conflicts";
+
 /// One number that must be at most its limit. A measured NaN is over every limit.
 struct Check {
   std::string what;  // "incorrect_trials"

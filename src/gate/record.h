@@ -87,7 +87,7 @@ struct CaseRecord {
   std::optional<RatioRecord> best_peer;
   std::optional<RooflineRecord> roofline;
 
-  [[nodiscard]] bool on_gpu() const { return backend != "cpu"; }
+  [[nodiscard]] bool on_gpu() const { return backend == "cuda"; }
   /// At the cold median; 0 where nothing was measured.
   [[nodiscard]] double tflops() const;
 };

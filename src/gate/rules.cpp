@@ -38,6 +38,7 @@ std::span<const std::string_view> required_checks(std::string_view gate) {
   static constexpr std::array<std::string_view, 2> latency{"incorrect_timed_outputs",
                                                            "roofline_fraction"};
   static constexpr std::array<std::string_view, 1> ladder{"multiple_of_flash"};
+  static constexpr std::array<std::string_view, 1> conflicts{"turns_over_least"};
   if (gate == "ptxas") return ptxas;
   if (gate == "correctness") return correctness;
   if (gate == "determinism") return determinism;
@@ -45,6 +46,7 @@ std::span<const std::string_view> required_checks(std::string_view gate) {
   if (gate == "safety") return safety;
   if (gate == "latency") return latency;
   if (gate == ladder_gate) return ladder;
+  if (gate == conflict_gate) return conflicts;
   return {};
 }
 

@@ -10,8 +10,11 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "emulate/call.h"
+#include "family/family.h"
 #include "gate/rules.h"
 #include "gate/sampling.h"
+#include "gate/tile_conflicts.h"
 
 namespace flashcore::gate {
 
@@ -55,7 +58,7 @@ double as_count(std::size_t value) {
 std::string run_trial(const Target& target, std::uint64_t seed) {
   HostCall call = HostCall::random(target.problem(), seed);
   try {
-    target.run(call);
+    target.run(call, seed);
   } catch (const core::Error& error) {
     return fmt::format("seed {}: {}", seed, error.what());
   }
@@ -85,7 +88,7 @@ GateResult run_determinism(const Target& target, const RunOptions& options) {
     // Other poison each time: an element that is not written cannot repeat itself by chance.
     call.poison_outputs();
     call.o.fill_bytes(static_cast<std::uint8_t>(0xFF - run));
-    target.run(call);
+    target.run(call, static_cast<std::uint64_t>(run));
     hashes.push_back(hash_outputs(call));
   }
   const auto differing = std::count_if(hashes.begin(), hashes.end(),
@@ -134,11 +137,27 @@ GateResult run_safety(const Target& target, const RunOptions& options) {
                accuracy.correct ? "guard zones, inputs and padding untouched" : accuracy.reason);
 }
 
+GateResult run_tile_conflicts(const Target& target, const RunOptions& options) {
+  const dispatch::Choice& choice = target.choice();
+  const family::Family* family = family::find_family(choice.family);
+  if (target.device().backend != dispatch::Backend::emulator || family == nullptr)
+    return skipped("bank conflicts are counted on the emulator alone");
+  if (!family->budget(family::ConfigFields::parse(choice.config)).conflict_free_tiles)
+    return skipped(fmt::format("{} does not promise tiles without bank conflicts", family->name()));
+  HostCall call = HostCall::random(target.problem(), options.seed);
+  emulate::Report report;
+  target.run_emulated(call, {}, report);
+  if (!report.findings.empty()) return broken(emulate::describe(report));
+  emulate::name_lines(report.counts);
+  return judge_tile_conflicts(report.counts);
+}
+
 GateResult run_gate(std::string_view name, const Target& target, const RunOptions& options) {
   if (name == "correctness") return run_correctness(target, options);
   if (name == "determinism") return run_determinism(target, options);
   if (name == "stability") return run_stability(target, options);
   if (name == "safety") return run_safety(target, options);
+  if (name == conflict_gate) return run_tile_conflicts(target, options);
   core::fail(core::Status::invalid_argument, "gate: {} is not one that runs the call", name);
 }
 

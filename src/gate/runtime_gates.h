@@ -16,13 +16,18 @@ struct RunOptions {
 
 /// One call on fresh N(0,1) inputs, every row or, where that takes too long, a sample of them.
 GateResult run_correctness(const Target& target, const RunOptions& options);
-/// The same inputs three times, the output poisoned before each with another pattern.
+/// The same inputs three times, the output poisoned before each with another pattern, and on the
+/// emulator the threads in another order.
 GateResult run_determinism(const Target& target, const RunOptions& options);
 /// Fresh inputs every time, each result checked.
 GateResult run_stability(const Target& target, const RunOptions& options);
 /// Guard zones, inputs and padding unchanged; a NaN in one query and in one key reaches the rows it
 /// belongs to and no other.
 GateResult run_safety(const Target& target, const RunOptions& options);
+
+/// On the emulator: the extra turns of the banks that the tiles' copies and loads took, for a
+/// family that promises none.
+GateResult run_tile_conflicts(const Target& target, const RunOptions& options);
 
 /// By name. Throws invalid_argument for a gate that is none of these.
 GateResult run_gate(std::string_view name, const Target& target, const RunOptions& options);

@@ -4,9 +4,11 @@
 #include <cstring>
 #include <optional>
 
+#include "core/error.h"
 #include "cuda/driver.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
+#include "emulate/call.h"
 
 namespace flashcore::gate {
 
@@ -36,13 +38,13 @@ std::size_t count_different(const std::byte* a, const std::byte* b, std::size_t 
 /// A payload between two guard zones, on the host or on a device.
 class GuardedBuffer {
  public:
-  /// `payload` null: poisoned.
+  /// `payload` null: poisoned. The emulator computes in the host's memory.
   GuardedBuffer(Backend backend, const void* payload, std::size_t bytes)
       : image_(core::Dtype::float32, static_cast<std::int64_t>((bytes + 2 * guard_bytes + 3) / 4)),
         bytes_(bytes) {
     image_.fill_bytes(static_cast<std::uint8_t>(guard_value));
     if (payload != nullptr && bytes > 0) std::memcpy(image_.data() + guard_bytes, payload, bytes);
-    if (backend == Backend::cpu) return;
+    if (backend != Backend::cuda) return;
     device_ = cuda::Buffer(image_.bytes());
     cuda::copy_to_device(device_.data(), image_.data(), image_.bytes());
   }
@@ -123,7 +125,26 @@ void Target::launch(const core::Arguments& arguments, cuda::StreamHandle stream)
     implementation_(arguments);
 }
 
-Damage Target::run(HostCall& call) const {
+Damage Target::run(HostCall& call, std::uint64_t schedule) const {
+  if (device_.backend != Backend::emulator || plan_ == nullptr)
+    return run_with(call, [&](const core::Arguments& arguments) { launch(arguments, nullptr); });
+  emulate::Report report;
+  emulate::Options options;
+  options.seed = schedule;
+  const Damage damage = run_emulated(call, options, report);
+  if (!report.findings.empty())
+    core::fail(core::Status::device_failed, "{}", emulate::describe(report));
+  return damage;
+}
+
+Damage Target::run_emulated(HostCall& call, const emulate::Options& options,
+                            emulate::Report& report) const {
+  return run_with(call, [&](const core::Arguments& arguments) {
+    report = plan_->run_emulated(arguments, options);
+  });
+}
+
+Damage Target::run_with(HostCall& call, const Runner& runner) const {
   const std::lock_guard lock(one_at_a_time_);
   const bool on_gpu = device_.backend == Backend::cuda;
   std::optional<cuda::DeviceGuard> guard;
@@ -138,15 +159,14 @@ Damage Target::run(HostCall& call) const {
   GuardedBuffer o = buffer(call.o.data(), call.o.bytes());
   GuardedBuffer lse = buffer(call.lse.data(), call.lse.size() * sizeof(float));
   GuardedBuffer workspace = buffer(nullptr, workspace_bytes_);
-  launch({.q = q.data(),
+  runner({.q = q.data(),
           .k = k.data(),
           .v = v.data(),
           .o = o.data(),
           .lse = static_cast<float*>(lse.data()),
           .scale = call.scale,
           .workspace = workspace.data(),
-          .workspace_bytes = workspace_bytes_},
-         nullptr);
+          .workspace_bytes = workspace_bytes_});
   if (on_gpu) cuda::synchronize_device();
 
   Damage damage;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,10 +41,18 @@ class Target {
   void launch(const core::Arguments& arguments, cuda::StreamHandle stream) const;
 
   /// Runs the call in buffers of its own: q, k, v, o and lse go in as they are in `call`, o and lse
-  /// come back. Guard zones lie directly around every buffer, the workspace is poisoned.
-  Damage run(core::HostCall& call) const;
+  /// come back. Guard zones lie directly around every buffer, the workspace is poisoned. The
+  /// emulator takes the threads in an order that `schedule` chooses, and what its checks find is
+  /// thrown as device_failed.
+  Damage run(core::HostCall& call, std::uint64_t schedule = 0) const;
+  /// The same on the emulator, with these options; what was found and counted goes to `report`.
+  Damage run_emulated(core::HostCall& call, const emulate::Options& options,
+                      emulate::Report& report) const;
 
  private:
+  using Runner = std::function<void(const core::Arguments&)>;
+  Damage run_with(core::HostCall& call, const Runner& runner) const;
+
   core::Problem problem_;
   dispatch::Device device_;
   std::unique_ptr<dispatch::Plan> plan_;
