@@ -158,12 +158,13 @@ int run_bench(const BenchFlags& flags) {
   ResultFile results(flags.json);
   std::optional<bench::TorchPeer> peer;
   if (peers.torch) peer.emplace(bench::torch_peer_command(), options.phase_limit, peers.backends);
-  if (options.emulated)
-    fmt::print(stderr, "flashcore: on the emulator: what is checked and counted, not timing\n");
   const auto run = is_ladder ? run_rungs : run_each;
   const std::vector<CaseRecord> records = run(flags, options, peer ? &*peer : nullptr, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
-  fmt::print(for_people, "{}{}{}", is_ladder ? ladder_table(records) : bench_table(records),
+  fmt::print(for_people, "{}{}{}",
+             is_ladder          ? ladder_table(records)
+             : options.emulated ? emulated_table(records)
+                                : bench_table(records),
              peer_summary_table(bench::summarize_peers(records)), gate_notes(records));
   results.finish();
   if (any_failed(records)) return exit_failed;

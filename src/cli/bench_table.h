@@ -18,6 +18,9 @@ std::string gate_summary(const gate::CaseRecord& record);
 /// One row per case, the peers of a case below it.
 std::string bench_table(std::span<const gate::CaseRecord> records);
 
+/// The cases of the emulator: gates, and no times.
+std::string emulated_table(std::span<const gate::CaseRecord> records);
+
 /// A line for every gate that did not pass, and why; gates skipped for the same reason once.
 std::string gate_notes(std::span<const gate::CaseRecord> records);
 

@@ -16,6 +16,7 @@
 #include "emulate/module_store.h"
 #include "gate/sampling.h"
 #include "gate/target.h"
+#include "io/file.h"
 
 namespace flashcore::cli {
 
@@ -123,6 +124,8 @@ int run_emulate(EmulateFlags flags) {
   if (problems.size() != 1)
     fail(Status::invalid_argument, "shape: {} were given, one at a time is emulated",
          problems.size());
+  if (!flags.json.empty() && flags.json != "-")
+    io::OutputFile{flags.json};  // a path that cannot be written is found out now
   const Emulation result = emulate_call(flags, *variants.front(), problems.front());
   if (flags.json == "-") {
     fmt::print("{}\n", to_json(result).dump(2));

@@ -36,7 +36,8 @@ std::string instruction_table(const emulate::Counts& counts) {
   for (int i = 0; i < host::instruction_kinds; ++i) {
     const auto instruction = static_cast<host::Instruction>(i);
     if (counts.of(instruction) == 0) continue;
-    table.add_row({std::string{emulate::name(instruction)}, fmt::format("{}", counts.of(instruction)),
+    table.add_row({std::string{emulate::name(instruction)},
+                   fmt::format("{}", counts.of(instruction)),
                    counted_by_warp(instruction) ? "warp" : "thread"});
   }
   return table.rows() > 0 ? table.to_string() : "";

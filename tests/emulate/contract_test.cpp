@@ -1,0 +1,131 @@
+// The numerics contract on the emulator, for every GPU family: random Problems, every check on,
+// another order of the threads for each.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "dispatch/variants.h"
+#include "emulate/module_store.h"
+#include "family/forward_call.h"
+#include "gate/accuracy.h"
+#include "gate/random_problem.h"
+#include "gate/runtime_gates.h"
+#include "gate/target.h"
+
+namespace flashcore::emulate {
+namespace {
+
+constexpr dispatch::Device emulator{.backend = dispatch::Backend::emulator};
+constexpr std::array emulated_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
+
+/// How many random Problems: $FLASHCORE_TEST_PROBLEMS, or `usual`.
+std::uint64_t problem_count(std::uint64_t usual) {
+  const char* given = std::getenv("FLASHCORE_TEST_PROBLEMS");
+  return given == nullptr ? usual : std::strtoull(given, nullptr, 10);
+}
+
+struct EmulatedProblem {
+  core::Problem problem;
+  dispatch::Pinned pinned;
+  std::uint64_t seed;
+};
+
+/// Compiles every kernel that the Problems need side by side, then runs one after the other.
+void expect_contract(const std::vector<EmulatedProblem>& calls) {
+  std::vector<ModuleSpec> modules;
+  for (const EmulatedProblem& each : calls)
+    for (const auto& kernel : dispatch::kernels_of(each.problem, emulator, each.pinned))
+      modules.push_back({.kernel = kernel});
+  prepare_modules(modules);
+  for (const EmulatedProblem& each : calls) {
+    SCOPED_TRACE(each.pinned.family + " seed " + std::to_string(each.seed) + ' ' +
+                 each.problem.to_string());
+    const gate::Target target(each.problem, emulator, each.pinned);
+    auto call = core::HostCall::random(each.problem, each.seed);
+    gate::Damage damage;
+    try {
+      damage = target.run(call, each.seed);
+    } catch (const core::Error& found) {
+      FAIL() << found.what();
+    }
+    EXPECT_EQ(damage.guard_bytes + damage.input_bytes + damage.padding_bytes, 0U);
+    const auto accuracy = gate::check_accuracy(call, true, true);
+    ASSERT_TRUE(accuracy.correct) << target.choice().config << ": " << accuracy.reason;
+  }
+}
+
+class EmulatedFamily : public ::testing::TestWithParam<const family::Family*> {};
+
+std::string family_name(const ::testing::TestParamInfo<const family::Family*>& info) {
+  return std::string{info.param->name()};
+}
+
+TEST_P(EmulatedFamily, RandomProblemsAgreeWithTheOracleAndPassEveryCheck) {
+  const auto& family = *GetParam();
+  std::vector<EmulatedProblem> calls;
+  for (std::uint64_t seed = 0; seed < problem_count(48); ++seed) {
+    // Mostly heads of one capacity, because each costs a run of the compiler; now and then wide.
+    const bool wide = seed % 8 == 7;
+    const auto problem = gate::random_problem(seed, {.max_batch = 2,
+                                                     .max_heads_kv = 2,
+                                                     .max_group = 2,
+                                                     .max_seq = wide ? 70 : 150,
+                                                     .max_head_dim = wide ? 256 : 64,
+                                                     .head_dim_multiple = 8,
+                                                     .dtypes = emulated_dtypes});
+    if (family.supports(problem, core::limits_of(emulator.arch)))
+      calls.push_back({problem, {.family = std::string{family.name()}, .config = {}}, seed});
+  }
+  EXPECT_GE(calls.size(), problem_count(48) / 3);
+  expect_contract(calls);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EmulatedFamily,
+                         ::testing::ValuesIn(family::all_families().begin(),
+                                             family::all_families().end()),
+                         family_name);
+
+TEST(EmulatedVariants, EveryVariantsConfigAgreesWithTheOracleAndPassesEveryCheck) {
+  const core::Mask causal{.kind = core::MaskKind::causal_bottom_right};
+  std::vector<EmulatedProblem> calls;
+  for (const auto& variant : dispatch::all_variants())
+    if (variant.backend == dispatch::Backend::cuda)
+      for (std::uint64_t seed = 1; seed <= 3; ++seed)
+        calls.push_back({core::contiguous_problem(core::Dtype::float16, 1, 2, 1, 100, 150, 64,
+                                                  seed == 2 ? causal : core::Mask{}),
+                         dispatch::pinned_of(variant), seed});
+  expect_contract(calls);
+}
+
+TEST(EmulatedVariants, TheOrderOfTheThreadsChangesNoBit) {
+  const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 2, 1, 70, 100, 64);
+  for (const auto& variant : dispatch::all_variants()) {
+    if (variant.backend != dispatch::Backend::cuda) continue;
+    const gate::Target target(problem, emulator, dispatch::pinned_of(variant));
+    auto first = core::HostCall::random(problem, 1);
+    target.run(first, 0);
+    for (std::uint64_t schedule = 1; schedule < 6; ++schedule) {
+      auto again = core::HostCall::random(problem, 1);
+      target.run(again, schedule);
+      EXPECT_EQ(std::memcmp(first.o.data(), again.o.data(), first.o.bytes()), 0)
+          << variant.name << " schedule " << schedule;
+      EXPECT_EQ(first.lse, again.lse) << variant.name << " schedule " << schedule;
+    }
+  }
+}
+
+TEST(EmulatedVariants, TheTilesOfForwardMmaHaveNoBankConflictsForAnyHead) {
+  for (const int head_dim : family::tensor_core_head_dims) {
+    const auto problem = core::contiguous_problem(core::Dtype::bfloat16, 1, 1, 1, 64, 96, head_dim);
+    const gate::Target target(problem, emulator, {.family = "forward_mma", .config = {}});
+    const auto result = gate::run_tile_conflicts(target, {});
+    EXPECT_EQ(result.verdict, gate::Verdict::pass) << head_dim << ": " << result.detail;
+  }
+}
+
+}  // namespace
+}  // namespace flashcore::emulate
