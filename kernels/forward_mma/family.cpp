@@ -147,7 +147,8 @@ class ForwardMma final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
-    return {.registers = register_cap(config), .dynamic_shared_bytes = layout(config).total,
+    return {.registers = register_cap(config),
+            .dynamic_shared_bytes = layout(config).total,
             .conflict_free_tiles = true};
   }
 

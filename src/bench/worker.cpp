@@ -71,8 +71,8 @@ class Worker {
   static CaseOptions options_of(const JsonReader& request) {
     CaseOptions options;
     options.ordinal = request.at("ordinal").small_integer();
-    if (const std::string arch = request.at("emulated").string(); !arch.empty())
-      options.emulated = core::known_arch(arch);
+    if (request.has("emulated"))
+      options.emulated = core::known_arch(request.at("emulated").string());
     return options;
   }
 

@@ -2,8 +2,7 @@
 // is stopped.
 //
 // Requests {"do": …} and the answers' members beside "ok":
-//   prepare {variant, problem, ordinal, emulated, seed}
-//     emulated: "" or the architecture of the GPU to emulate
+//   prepare {variant, problem, ordinal, seed}, emulated: the GPU to emulate, where one is
 //   ptxas                                      gate, reports
 //   gate {gate, trials}                        gate
 //   start_timing                               footprint_bytes, sets, launches

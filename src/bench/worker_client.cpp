@@ -27,12 +27,13 @@ json WorkerClient::ask(json request, std::string_view phase) {
   try {
     if (child_ == nullptr) {
       child_ = find_worker();
-      ask_once({{"do", "prepare"},
-                {"variant", variant_.name},
-                {"problem", gate::problem_to_json(problem_)},
-                {"ordinal", options_.ordinal},
-                {"emulated", options_.emulated ? options_.emulated->to_string() : ""},
-                {"seed", options_.seed}});
+      json prepare{{"do", "prepare"},
+                   {"variant", variant_.name},
+                   {"problem", gate::problem_to_json(problem_)},
+                   {"ordinal", options_.ordinal},
+                   {"seed", options_.seed}};
+      if (options_.emulated) prepare["emulated"] = options_.emulated->to_string();
+      ask_once(prepare);
     }
     return ask_once(request);
   } catch (const ChildFailure& failure) {

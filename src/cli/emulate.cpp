@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "bench/provenance.h"
@@ -104,7 +105,11 @@ Emulation emulate_call(const EmulateFlags& flags, const Variant& variant, const 
   emulate::Options options;
   options.seed = flags.seed;
   options.checks = !flags.no_checks;
-  progress.note(problem.to_string());
+  std::mutex mutex;
+  options.progress = [&](unsigned done, unsigned blocks) {
+    const std::scoped_lock lock(mutex);
+    progress.note(fmt::format("{}: block {} of {}", problem.to_string(), done, blocks));
+  };
   target.run_emulated(call, options, result.report);
   emulate::name_lines(result.report.counts);
   progress.note("comparing with the float64 oracle");

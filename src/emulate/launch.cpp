@@ -33,6 +33,7 @@ void require_launchable(const host::Module& module, const cuda::LaunchShape& sha
 
 /// What the system threads have gathered.
 struct Gathered {
+  std::atomic<unsigned> blocks = 0;
   std::mutex mutex;
   std::vector<Finding> findings;
   Counts counts;
@@ -42,8 +43,11 @@ struct Gathered {
 void run_blocks(const Grid& grid, std::atomic<unsigned>& next, Gathered& gathered) {
   Block block(grid);
   std::vector<Finding> findings;
-  for (unsigned index; (index = next++) < grid.shape.grid;)
+  for (unsigned index; (index = next++) < grid.shape.grid;) {
     if (auto finding = block.run(index)) findings.push_back(std::move(*finding));
+    const unsigned done = ++gathered.blocks;
+    if (grid.options.progress) grid.options.progress(done, grid.shape.grid);
+  }
   const std::scoped_lock lock(gathered.mutex);
   gathered.findings.insert(gathered.findings.end(), std::make_move_iterator(findings.begin()),
                            std::make_move_iterator(findings.end()));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Options {
   bool checks = true;      // without: no findings but deadlocks and divergence, no count by site
   std::vector<Buffer> buffers;
   std::string label;  // family and Config, for messages
+  /// Called after each block, by several threads.
+  std::function<void(unsigned done, unsigned blocks)> progress = {};
 };
 
 struct Report {

@@ -43,10 +43,7 @@ constexpr std::array fixed_flags{"-std=c++20",
                                  "-fno-tree-sra",
                                  "-fno-crossjumping",
                                  "-fno-tree-tail-merge",
-                                 "-fsanitize=thread",
-                                 "-D__global__=",
-                                 "-D__grid_constant__=",
-                                 "-D__launch_bounds__(...)="};
+                                 "-fsanitize=thread"};
 
 void write_source(const fs::path& file, std::string_view text) {
   fs::create_directories(file.parent_path());

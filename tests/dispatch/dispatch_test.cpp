@@ -94,6 +94,43 @@ TEST(Plan, AWorkspaceThatIsTooSmallIsRefusedBeforeAnythingIsWritten) {
   EXPECT_TRUE(std::isnan(call.o.at(0)));
 }
 
+TEST(Plan, TheEmulatorServesInHostMemoryWithTheKernelThatThatGpuWouldRun) {
+  const Device emulator{.backend = Backend::emulator, .arch = {8, 6}};
+  const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 2, 1, 40, 50, 64);
+  const Plan plan(problem, emulator, {});
+  const auto* family = family::find_family(plan.choice().family);
+  ASSERT_NE(family, nullptr);
+  EXPECT_EQ(plan.choice().config,
+            family->default_config(problem, core::limits_of({8, 6})).to_string());
+  auto call = core::HostCall::random(problem, 1);
+  core::HostTensor workspace(core::Dtype::float32,
+                             static_cast<std::int64_t>(plan.workspace_bytes() / 4 + 1));
+  core::Arguments arguments = call.arguments();
+  arguments.workspace = workspace.data();
+  arguments.workspace_bytes = plan.workspace_bytes();
+  plan.run(arguments, nullptr);
+  for (std::int64_t i = 0; i < call.o.elements(); ++i) ASSERT_TRUE(std::isfinite(call.o.at(i)));
+}
+
+TEST(Plan, WhatTheEmulatorFindsIsTheCallsError) {
+  const Device emulator{.backend = Backend::emulator};
+  auto problem = core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 40, 50, 64);
+  const Plan plan(problem, emulator, {.family = "forward_scalar", .config = {}});
+  auto call = core::HostCall::random(problem, 1);
+  core::Arguments arguments = call.arguments();
+  arguments.v = nullptr;  // no memory of the call's
+  const std::string message = message_of([&] { plan.run(arguments, nullptr); });
+  EXPECT_EQ(message.find("forward_scalar element="), 0U) << message;
+  EXPECT_NE(message.find("kernels/forward_scalar/kernel.cuh:"), std::string::npos) << message;
+}
+
+TEST(Plan, OnlyAPlanForTheEmulatorIsEmulated) {
+  auto call = core::HostCall::random(mission(core::Dtype::float32), 1);
+  const Plan plan(call.problem, {Backend::cpu, 0}, {});
+  EXPECT_EQ(message_of([&] { (void)plan.run_emulated(call.arguments(), {}); }),
+            "device: the plan is for cpu, not for the emulator");
+}
+
 TEST(PlanCache, TheSameProblemFindsTheSamePlanAndAnotherDoesNot) {
   const Device cpu{Backend::cpu, 0};
   const Plan& first = PlanCache::instance().get(mission(), cpu);

@@ -51,6 +51,23 @@ TEST(Audit, AnAbsentGateFails) {
   EXPECT_EQ(result.detail, "absent from the result");
 }
 
+TEST(Audit, ACaseOnTheEmulatorMustHaveCountedItsBankConflicts) {
+  const auto emulated = [](json& entry) {
+    entry["backend"] = "emulator";
+    entry["peers"] = json::array();
+  };
+  EXPECT_EQ(after("tile_conflicts", emulated).detail, "absent from the result");
+  const GateResult over = after("tile_conflicts", [&](json& entry) {
+    emulated(entry);
+    entry["gates"]["tile_conflicts"] = {
+        {"status", "pass"},
+        {"detail", ""},
+        {"checks", {{{"what", "turns_over_least"}, {"measured", 8}, {"limit", 8}, {"noise", 0}}}}};
+  });
+  EXPECT_EQ(over.verdict, Verdict::fail);
+  EXPECT_NE(over.detail.find("limit 8, the rule is 0"), std::string::npos) << over.detail;
+}
+
 TEST(Audit, APassThatTheNumbersDoNotBearOutFails) {
   const GateResult result = after("correctness", [](json& entry) {
     entry["gates"]["correctness"]["checks"][0]["measured"] = 1;
