@@ -69,24 +69,35 @@ struct Sweep {
   /// Q K^T of this tile and P V of the one before, then this tile's weights between the latter.
   void iterate_whole(const QueryTile<C>& q, device::SharedAddress s_k, device::SharedAddress s_v,
                      const WarpTile& tile) {
-    Scores<C> r_scores;
     if (pending && tile.visible) {
-      RowSums<C> sums = {};
-      multiply_q_k<C>(q, s_k, lane, r_scores);
-      mask(tile, 0, r_scores);
-      const TileReader<C> v_reader(s_v, device::matrix_row(device::opaque(lane)));
-      multiply_and_weigh(v_reader, 0, r_weights, r_scores, sums, r_weights);
-      settle(r_scores, sums, r_weights);
+      if (tile.masked)
+        iterate_usual<true>(q, s_k, s_v, tile);
+      else
+        iterate_usual<false>(q, s_k, s_v, tile);
       return;
     }
     if (pending) {
       multiply_p_v(TileReader<C>(s_v, device::matrix_row(lane)), 0, r_weights);
     } else if (tile.visible) {
+      Scores<C> r_scores;
       multiply_q_k<C>(q, s_k, lane, r_scores);
       mask(tile, 0, r_scores);
       weigh(r_scores, r_weights);
     }
     pending = tile.visible;
+  }
+
+  /// Twice in the program, so that where nothing is masked no branch lies between the products.
+  template <bool Masked>
+  void iterate_usual(const QueryTile<C>& q, device::SharedAddress s_k, device::SharedAddress s_v,
+                     const WarpTile& tile) {
+    Scores<C> r_scores;
+    RowSums<C> sums = {};
+    multiply_q_k<C>(q, s_k, lane, r_scores);
+    if constexpr (Masked) mask(tile, 0, r_scores);
+    const TileReader<C> v_reader(s_v, device::matrix_row(lane));
+    multiply_and_weigh(v_reader, 0, r_weights, r_scores, sums, r_weights);
+    settle(r_scores, sums, r_weights);
   }
 
   /// The same in halves: while one half's scores are multiplied, the half's before are weighed.
