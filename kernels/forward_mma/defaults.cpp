@@ -89,9 +89,8 @@ Config medium(Config config, const GpuLimits& gpu) {
   config.row_warps /= 2;
   config.kv_warps = 2;
   config.stages = 2;
-  // Whole tiles of 64 keys a warp, where head_dim leaves the registers.
   config.half_tiles = false;
-  config.block_kv = config.head_dim <= 64 ? 128 : config.head_dim <= 128 ? 64 : 2 * config.block_kv;
+  config.block_kv *= 2;
   return config.head_dim <= 64 ? with_third_stage(config, gpu) : config;
 }
 
