@@ -90,7 +90,14 @@ std::vector<SiteTable::Sum> SiteTable::sums() const {
 }
 
 void WarpLog::flush(SiteTable& table) {
-  if (!flush_alike(table)) flush_by_site(table);
+  accesses_.clear();
+  if (!gather_alike()) gather_by_site();
+  for (std::size_t i = 0; i < accesses_.size();) {
+    const std::size_t count = joined(i);
+    accesses_[i].bytes *= static_cast<std::uint32_t>(count);
+    table.add(accesses_[i]);
+    i += count;
+  }
   clear();
 }
 
@@ -99,12 +106,12 @@ void WarpLog::clear() {
 }
 
 /// The usual case: every lane that did anything did the same.
-bool WarpLog::flush_alike(SiteTable& table) {
+bool WarpLog::gather_alike() {
+  std::uint32_t lanes = 0;
   const std::vector<Entry>* first = nullptr;
-  WarpAccess access;
   for (unsigned lane = 0; lane < 32; ++lane) {
     if (lanes_[lane].empty()) continue;
-    access.lanes |= 1U << lane;
+    lanes |= 1U << lane;
     if (first == nullptr) first = &lanes_[lane];
     const auto alike = [](const Entry& a, const Entry& b) {
       return a.site == b.site && a.kind == b.kind && a.bytes == b.bytes;
@@ -115,35 +122,78 @@ bool WarpLog::flush_alike(SiteTable& table) {
   if (first == nullptr) return true;
   for (std::size_t i = 0; i < first->size(); ++i) {
     const Entry& entry = (*first)[i];
+    WarpAccess& access = accesses_.emplace_back();
     access.kind = entry.kind;
     access.bytes = entry.bytes;
     access.site = entry.site;
+    access.lanes = lanes;
     for (unsigned lane = 0; lane < 32; ++lane)
-      if ((access.lanes >> lane & 1U) != 0) access.addresses[lane] = lanes_[lane][i].address;
-    table.add(access);
+      if ((lanes >> lane & 1U) != 0) access.addresses[lane] = lanes_[lane][i].address;
   }
   return true;
 }
 
-void WarpLog::flush_by_site(SiteTable& table) {
-  std::unordered_map<std::uint64_t, std::vector<WarpAccess>> sites;
+/// Otherwise: the n-th time of each lane at a site, in the order of the first lane that came there.
+void WarpLog::gather_by_site() {
+  struct Place {
+    std::uint64_t key;
+    std::size_t time;
+    bool operator==(const Place&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Place& place) const {
+      return (place.key * 0x9E3779B97F4A7C15U) ^ place.time;
+    }
+  };
+  std::unordered_map<Place, std::size_t, Hash> places;    // in accesses_
   std::unordered_map<std::uint64_t, std::size_t> passed;  // by this lane
   for (unsigned lane = 0; lane < 32; ++lane) {
     passed.clear();
     for (const Entry& entry : lanes_[lane]) {
       const std::uint64_t key = static_cast<std::uint64_t>(entry.bytes) << 40 |
                                 static_cast<std::uint64_t>(entry.kind) << 32 | entry.site;
-      std::vector<WarpAccess>& accesses = sites[key];
-      const std::size_t time = passed[key]++;
-      if (time == accesses.size())
-        accesses.push_back(
-            {.kind = entry.kind, .bytes = entry.bytes, .site = entry.site, .addresses = {}});
-      accesses[time].lanes |= 1U << lane;
-      accesses[time].addresses[lane] = entry.address;
+      const auto [found, added] = places.try_emplace({key, passed[key]++}, accesses_.size());
+      if (added) {
+        WarpAccess& access = accesses_.emplace_back();
+        access.kind = entry.kind;
+        access.bytes = entry.bytes;
+        access.site = entry.site;
+      }
+      accesses_[found->second].lanes |= 1U << lane;
+      accesses_[found->second].addresses[lane] = entry.address;
     }
   }
-  for (const auto& [key, accesses] : sites)
-    for (const WarpAccess& access : accesses) table.add(access);
+}
+
+/// How many accesses from number `begin` on a GPU's compiler makes one of: neighbouring words that
+/// one instruction of 8 or 16 bytes could carry in every lane. (A host's compiler takes a vector
+/// apart whose elements are computed one by one.)
+std::size_t WarpLog::joined(std::size_t begin) const {
+  const WarpAccess& first = accesses_[begin];
+  if (first.bytes < bank_bytes) return 1;
+  const auto follows = [&](std::size_t i) {
+    const WarpAccess& access = accesses_[begin + i];
+    if (access.kind != first.kind || access.bytes != first.bytes || access.lanes != first.lanes)
+      return false;
+    for (unsigned lane = 0; lane < 32; ++lane)
+      if ((first.lanes >> lane & 1U) != 0 &&
+          access.addresses[lane] != first.addresses[lane] + i * first.bytes)
+        return false;
+    return true;
+  };
+  const auto aligned = [&](std::size_t bytes) {
+    for (unsigned lane = 0; lane < 32; ++lane)
+      if ((first.lanes >> lane & 1U) != 0 && first.addresses[lane] % bytes != 0) return false;
+    return true;
+  };
+  for (const std::size_t bytes : {16U, 8U}) {
+    const std::size_t count = bytes / first.bytes;
+    if (count < 2 || begin + count > accesses_.size() || !aligned(bytes)) continue;
+    std::size_t following = 1;
+    while (following < count && follows(following)) ++following;
+    if (following == count) return count;
+  }
+  return 1;
 }
 
 }  // namespace flashcore::emulate

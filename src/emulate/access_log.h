@@ -17,7 +17,7 @@ struct WarpAccess {
   std::uint32_t bytes = 0;  // of a lane
   SiteId site = 0;
   std::uint32_t lanes = 0;  // bit l: lane l takes part
-  std::array<std::uintptr_t, 32> addresses;
+  std::array<std::uintptr_t, 32> addresses{};
 };
 
 /// Turns that the shared memory's banks take: 32 banks of 4 bytes, each of which gives one word in
@@ -69,10 +69,12 @@ class WarpLog {
     std::uint16_t bytes;
     AccessKind kind;
   };
-  bool flush_alike(SiteTable& table);
-  void flush_by_site(SiteTable& table);
+  bool gather_alike();
+  void gather_by_site();
+  [[nodiscard]] std::size_t joined(std::size_t begin) const;
 
   std::array<std::vector<Entry>, 32> lanes_;
+  std::vector<WarpAccess> accesses_;  // while it is flushed
 };
 
 }  // namespace flashcore::emulate

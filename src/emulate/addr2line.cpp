@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "core/error.h"
 #include "io/process.h"
@@ -37,19 +39,50 @@ std::string without_discriminator(const std::string& line) {
   return line.substr(0, line.find(" ("));
 }
 
+/// Of the lines of inlined functions, from the innermost out, what tells a reader most: the first
+/// that is not the emulator's own, and where it is one of a helper that many kernels call, the line
+/// that called it. Empty where none is known.
+std::string name_of(const std::vector<std::string>& frames) {
+  const auto is_in = [](const std::string& frame, std::string_view folder) {
+    return frame.find(folder) != std::string::npos;
+  };
+  std::string name;
+  for (const std::string& frame : frames) {
+    if (frame.starts_with("??") || is_in(frame, "kernels/host/")) continue;
+    if (name.empty())
+      name = without_discriminator(frame);
+    else if (is_in(frame, "kernels/device/"))
+      continue;
+    else
+      name += " (from " + without_discriminator(frame) + ')';
+    if (!is_in(frame, "kernels/device/")) break;
+  }
+  return name;
+}
+
 /// What addr2line says of offsets into one file, in their order; empty where it says nothing.
 std::vector<std::string> ask(const std::string& file, const std::vector<std::uintptr_t>& offsets) {
   static const std::string program = io::find_program("addr2line").string();
   if (program.empty() || file.empty()) return {};
-  std::vector<std::string> command{program, "-e", file};
+  // -a: each address, and after it, -i, the lines of the functions inlined there.
+  std::vector<std::string> command{program, "-a", "-i", "-e", file};
   for (const std::uintptr_t offset : offsets) command.push_back(fmt::format("{:#x}", offset));
   try {
     const io::ProcessResult result = io::run_process(command, lines_limit);
-    std::vector<std::string> lines = io::lines_of(result.output);
-    if (result.succeeded() && lines.size() == offsets.size()) return lines;
+    std::vector<std::vector<std::string>> frames;
+    for (std::string& line : io::lines_of(result.output)) {
+      if (line.starts_with("0x"))
+        frames.emplace_back();
+      else if (!frames.empty())
+        frames.back().push_back(std::move(line));
+    }
+    if (!result.succeeded() || frames.size() != offsets.size()) return {};
+    std::vector<std::string> names;
+    for (const auto& each : frames) names.push_back(name_of(each));
+    return names;
   } catch (const core::Error&) {  // it could not be started: as good as not installed
+    return {};
   }
-  return {};
 }
 
 }  // namespace
@@ -68,7 +101,7 @@ std::vector<std::string> source_lines(std::span<const void* const> return_addres
     for (const std::size_t index : indices) offsets.push_back(places[index].offset);
     const std::vector<std::string> lines = ask(file, offsets);
     for (std::size_t i = 0; i < lines.size(); ++i)
-      if (!lines[i].starts_with("??")) found[indices[i]] = without_discriminator(lines[i]);
+      if (!lines[i].empty()) found[indices[i]] = lines[i];
   }
   return found;
 }

@@ -82,5 +82,25 @@ TEST(WarpLog, LanesThatPassASiteForTheSameTimeAreOneInstruction) {
   EXPECT_EQ(at_two, 2U);
 }
 
+/// Instructions that the lanes' two words make, `stride` bytes from lane to lane.
+std::uint64_t instructions_of_two_words(std::uintptr_t stride) {
+  WarpLog log;
+  SiteTable table;
+  for (std::uintptr_t lane = 0; lane < 32; ++lane)
+    for (const SiteId site : {1U, 2U})
+      log.add(static_cast<int>(lane), AccessKind::shared_store, 4,
+              reinterpret_cast<const void*>(4096 + lane * stride + (site - 1) * 4), site);
+  log.flush(table);
+  std::uint64_t instructions = 0;
+  for (const auto& sum : table.sums()) instructions += sum.counts.instructions;
+  return instructions;
+}
+
+TEST(WarpLog, NeighbouringWordsAreOneAccessWhereEveryLaneIsAligned) {
+  EXPECT_EQ(instructions_of_two_words(8), 1U);
+  EXPECT_EQ(instructions_of_two_words(288), 1U);
+  EXPECT_EQ(instructions_of_two_words(12), 2U);
+}
+
 }  // namespace
 }  // namespace flashcore::emulate
