@@ -112,9 +112,8 @@ void store_rows(const Params& params, const RowStates<C>& rows, const Output<C>&
     const int row = i / out_tiles(C);
     const int chunk = first_chunk + i % out_tiles(C);
     if (first_row + row < seq_q(params) && chunk * 8 < params.head_dim)
-      *reinterpret_cast<Chunk*>(output_row<T>(params, task.batch, task.head, first_row + row) +
-                                chunk * 8) =
-          *reinterpret_cast<const Chunk*>(s_rows + TileSwizzle<C>::offset(row, chunk));
+      store_chunk(load_chunk(s_rows + TileSwizzle<C>::offset(row, chunk)),
+                  output_row<T>(params, task.batch, task.head, first_row + row) + chunk * 8);
   }
 
   // What was written above, by this warp or by the others that share its rows, is overwritten
@@ -163,7 +162,7 @@ MergedRow merge_row(const WarpRow* s_row) {
 inline void add_part(const float* part, float weight, float (&r_sums)[8]) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
-    const auto values = reinterpret_cast<const Floats4*>(part)[half];
+    const auto values = device::load_vector<float, 4>(part + half * 4);
 #pragma unroll
     for (int i = 0; i < 4; ++i) r_sums[half * 4 + i] += values.values[i] * weight;
   }
@@ -180,7 +179,7 @@ void store_final(const Params& params, int batch, int head, int row, int chunk,
   for (int i = 0; i < 4; ++i)
     packed.values[i] =
         device::pack(T{}, r_sums[2 * i] * inverse_sum, r_sums[2 * i + 1] * inverse_sum);
-  *reinterpret_cast<Chunk*>(output_row<T>(params, batch, head, row) + chunk * 8) = packed;
+  store_chunk(packed, output_row<T>(params, batch, head, row) + chunk * 8);
   if (chunk == 0) store_lse(params, batch, head, row, sees_keys, softmax.log_sum_exp());
 }
 
@@ -188,10 +187,9 @@ void store_final(const Params& params, int batch, int head, int row, int chunk,
 inline void store_partial(const Params& params, const BlockTask& task, int row, int chunk,
                           const device::OnlineSoftmax& softmax, const float (&r_sums)[8]) {
   const long long index = partial_index(params, task, row);
-  auto* g_part =
-      reinterpret_cast<Floats4*>(params.g_partial_out + index * params.head_dim + chunk * 8);
-  g_part[0] = {{r_sums[0], r_sums[1], r_sums[2], r_sums[3]}};
-  g_part[1] = {{r_sums[4], r_sums[5], r_sums[6], r_sums[7]}};
+  float* g_part = params.g_partial_out + index * params.head_dim + chunk * 8;
+  device::store_vector(Floats4{{r_sums[0], r_sums[1], r_sums[2], r_sums[3]}}, g_part);
+  device::store_vector(Floats4{{r_sums[4], r_sums[5], r_sums[6], r_sums[7]}}, g_part + 4);
   if (chunk == 0) params.g_partial_rows[index] = {softmax.row_max, softmax.row_sum};
 }
 
@@ -225,8 +223,9 @@ void leave_parts(const WarpPlace& place, const RowStates<C>& rows, const Output<
       const unsigned not_finite = device::warp_ballot(!is_finite<C>(r_out[tile], half));
 #pragma unroll
       for (int column = 0; column < out_tiles(C); ++column)
-        *reinterpret_cast<Floats2*>(s_out + row * row_floats + column * 8 + lane_in_row * 2) = {
-            {r_out[tile][column][half * 2], r_out[tile][column][half * 2 + 1]}};
+        device::store_vector(
+            Floats2{{r_out[tile][column][half * 2], r_out[tile][column][half * 2 + 1]}},
+            s_out + row * row_floats + column * 8 + lane_in_row * 2);
       if (lane_in_row == 0)
         s_rows[row] = {rows[tile][half].reference_max, rows[tile][half].row_sum,
                        (not_finite >> place.lane & 0xFU) == 0};

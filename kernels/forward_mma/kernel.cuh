@@ -62,9 +62,11 @@ void flip_q_sign(unsigned sign, unsigned char* s_q) {
   const int first_row = device::thread_index() / chunks(C);
   if (first_row >= rows_per_pass(C)) return;
   for (int row = first_row; row < block_q(C); row += rows_per_pass(C)) {
-    auto& s_chunk = *reinterpret_cast<Chunk*>(
-        s_q + TileSwizzle<C>::offset(row, device::thread_index() % chunks(C)));
-    for (unsigned& word : s_chunk.values) word ^= sign;
+    unsigned char* const s_chunk =
+        s_q + TileSwizzle<C>::offset(row, device::thread_index() % chunks(C));
+    Chunk chunk = load_chunk(s_chunk);
+    for (unsigned& word : chunk.values) word ^= sign;
+    store_chunk(chunk, s_chunk);
   }
 }
 

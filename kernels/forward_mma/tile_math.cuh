@@ -7,16 +7,23 @@
 #include "device/ptx/mma.h"
 #include "device/ptx/opaque.h"
 #include "device/ptx/shuffle.h"
+#include "device/ptx/vector.h"
 #include "device/ptx/vote.h"
 #include "device/tile/fragment.h"
 #include "device/tile/swizzle.h"
-#include "device/tile/vector.h"
 #include "forward_mma/config.h"
 
 namespace flashcore::forward_mma {
 
 /// 8 elements.
 using Chunk = device::Vector<unsigned, 4>;
+
+inline Chunk load_chunk(const void* source) {
+  return device::load_vector<unsigned, 4>(static_cast<const unsigned*>(source));
+}
+inline void store_chunk(const Chunk& chunk, void* target) {
+  device::store_vector(chunk, static_cast<unsigned*>(target));
+}
 
 template <Config C>
 using TileSwizzle = device::Swizzle<chunks(C)>;

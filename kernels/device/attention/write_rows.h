@@ -5,9 +5,9 @@
 #include "device/ptx/element.h"
 #include "device/ptx/math.h"
 #include "device/ptx/thread.h"
+#include "device/ptx/vector.h"
 #include "device/ptx/vote.h"
 #include "device/tile/row_lanes.h"
-#include "device/tile/vector.h"
 
 namespace flashcore::device {
 

@@ -8,9 +8,9 @@
 #include "device/ptx/mbarrier.h"
 #include "device/ptx/shuffle.h"
 #include "device/ptx/thread.h"
+#include "device/ptx/vector.h"
 #include "device/ptx/vote.h"
 #include "device/tile/swizzle.h"
-#include "device/tile/vector.h"
 
 namespace flashcore::broken {
 

@@ -1,4 +1,5 @@
-// A few neighbouring elements that move between memory and registers as one access.
+// A few neighbouring elements that move between memory and registers by one instruction (PTX ISA,
+// "ld" and "st" with .v2 and .v4).
 #pragma once
 
 namespace flashcore::device {
