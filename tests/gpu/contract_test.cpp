@@ -17,8 +17,8 @@
 namespace flashcore {
 namespace {
 
-constexpr dispatch::Device gpu{dispatch::Backend::cuda, 0};
-constexpr std::array gpu_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
+using test::gpu;
+using test::gpu_dtypes;
 
 class GpuContract : public test::GpuTest {};
 

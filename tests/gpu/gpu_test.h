@@ -3,12 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 
+#include "core/dtype.h"
 #include "cuda/driver.h"
+#include "dispatch/dispatch.h"
 #include "family/family.h"
 
 namespace flashcore::test {
+
+inline constexpr dispatch::Device gpu{dispatch::Backend::cuda, 0};
+inline constexpr std::array gpu_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
 
 class GpuTest : public ::testing::Test {
  protected:
