@@ -16,6 +16,15 @@
 #include "gate/runtime_gates.h"
 #include "gate/target.h"
 
+namespace flashcore::family {
+
+/// A test's name is the same in every run.
+static void PrintTo(const Family* family, std::ostream* stream) {
+  *stream << family->name();
+}
+
+}  // namespace flashcore::family
+
 namespace flashcore::emulate {
 namespace {
 

@@ -9,7 +9,7 @@
 
 #include "core/gpu_limits.h"
 #include "core/host_tensor.h"
-#include "emulate/launch.h"
+#include "emulate/call.h"
 #include "emulate/module_store.h"
 #include "family/family.h"
 #include "gate/target.h"
@@ -62,21 +62,7 @@ class EmulatedCall {
   }
 
   void launch(const core::Arguments& arguments) {
-    const core::Problem& p = problem_;
-    const auto bytes = [&](const core::Strides& strides, std::int64_t heads, std::int64_t seq) {
-      return static_cast<std::size_t>(
-                 core::span_elements(strides, p.batch, heads, seq, p.head_dim)) *
-             core::size_of(p.dtype);
-    };
-    const auto lse_bytes = static_cast<std::size_t>(
-                               core::span_elements(p.lse_strides, p.batch, p.heads_q, p.seq_q, 1)) *
-                           sizeof(float);
-    options_.buffers = {{arguments.q, bytes(p.q_strides, p.heads_q, p.seq_q), "q", false},
-                        {arguments.k, bytes(p.k_strides, p.heads_kv, p.seq_kv), "k", false},
-                        {arguments.v, bytes(p.v_strides, p.heads_kv, p.seq_kv), "v", false},
-                        {arguments.o, bytes(p.o_strides, p.heads_q, p.seq_q), "o", true},
-                        {arguments.lse, lse_bytes, "lse", true},
-                        {arguments.workspace, arguments.workspace_bytes, "workspace", true}};
+    options_.buffers = buffers_of(problem_, arguments);
     std::vector<cuda::Kernel> kernels;
     for (Launch& launch : launches_) kernels.emplace_back(&launch, launch_on_emulator);
     prepared_->launch(kernels, arguments, nullptr);
