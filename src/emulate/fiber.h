@@ -46,6 +46,7 @@ class Fibers {
   unsigned char* memory_ = nullptr;
   std::size_t bytes_ = 0;
   std::vector<boost::context::detail::fcontext_t> contexts_;  // outside's, then the fibers'
+  std::vector<void*> tsan_fibers_;  // what ThreadSanitizer knows them by, where it looks on
 };
 
 }  // namespace flashcore::emulate
