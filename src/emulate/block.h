@@ -148,8 +148,7 @@ class Block final : public host::Machine {
     int thread;
     std::size_t copies_end;
     Epoch copies;
-    std::size_t barrier;
-    host::Site site;
+    std::size_t barrier;  // its offset
   };
 
   // block.cpp: threads and their schedule.
@@ -205,7 +204,7 @@ class Block final : public host::Machine {
   bool cross_block_barrier(host::Instruction instruction, bool answer, host::Site site);
   void complete_block_barrier();
   Mbarrier& initialised(const void* s_barrier, const char* action, host::Site site);
-  void arrive_at(std::size_t barrier, Mbarrier& state);
+  void arrive_at(Mbarrier& barrier);
   void learn(Knowledge& knowledge, const ViewRef& view);
   void require_whole_phases();
 

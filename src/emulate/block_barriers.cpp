@@ -98,11 +98,10 @@ void Block::mbarrier_arrive(void* s_barrier, host::Site site) {
   count(host::Instruction::mbarrier_arrive);
   Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
   barrier.arriving.add(me().knowledge);
-  arrive_at(offset(s_barrier), barrier);
+  arrive_at(barrier);
 }
 
-void Block::arrive_at(std::size_t barrier_offset, Mbarrier& barrier) {
-  (void)barrier_offset;
+void Block::arrive_at(Mbarrier& barrier) {
   if (--barrier.pending > 0) return;
   barrier.pending = barrier.expected;
   ++barrier.phases;

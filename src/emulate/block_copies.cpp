@@ -67,7 +67,7 @@ void Block::mbarrier_arrive_after_copies(void* s_barrier, host::Site site) {
   initialised(s_barrier, "arrives at", site);
   Thread& mine = me();
   copy_arrivals_.push_back(
-      {thread, mine.copies.size(), mine.knowledge.copy_epoch(), offset(s_barrier), site});
+      {thread, mine.copies.size(), mine.knowledge.copy_epoch(), offset(s_barrier)});
   ++mine.knowledge.copies_now;
 }
 
@@ -80,7 +80,7 @@ bool Block::fire_copy_arrival() {
   land(threads_[static_cast<std::size_t>(arrival.thread)], arrival.copies_end);
   Mbarrier& barrier = mbarriers_.at(arrival.barrier);
   barrier.arriving.add(arrival.copies.agent(), arrival.copies.time());
-  arrive_at(arrival.barrier, barrier);
+  arrive_at(barrier);
   return true;
 }
 
