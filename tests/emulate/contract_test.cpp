@@ -110,6 +110,30 @@ TEST(EmulatedVariants, EveryVariantsConfigAgreesWithTheOracleAndPassesEveryCheck
   expect_contract(calls);
 }
 
+TEST(EmulatedVariants, ForwardMmasConfigsForLargeProblemsAreCorrectOnSmallOnes) {
+  const auto* family = family::find_family("forward_mma");
+  const auto gpu = core::limits_of(emulator.arch);
+  std::vector<EmulatedProblem> calls;
+  for (const int head_dim : {64, 128, 256})
+    for (const std::int64_t batch : {1, 64}) {  // medium blocks, and the largest
+      const auto dtype = emulated_dtypes[calls.size() / 4 % 2];
+      const auto large = core::contiguous_problem(dtype, batch, 8, 8, 2048, 2048, head_dim);
+      const dispatch::Pinned pinned{.family = "forward_mma",
+                                    .config = family->default_config(large, gpu)};
+      const std::array dtypes{dtype};
+      for (std::uint64_t seed = 0; seed < 4; ++seed)
+        calls.push_back({gate::random_problem(calls.size(), {.max_batch = 1,
+                                                             .max_heads_kv = 2,
+                                                             .max_group = 2,
+                                                             .max_seq = 250,
+                                                             .max_head_dim = head_dim,
+                                                             .head_dim_multiple = 8,
+                                                             .dtypes = dtypes}),
+                         pinned, seed});
+    }
+  expect_contract(calls);
+}
+
 TEST(EmulatedVariants, TheOrderOfTheThreadsChangesNoBit) {
   const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 2, 1, 70, 100, 64);
   for (const auto& variant : dispatch::all_variants()) {

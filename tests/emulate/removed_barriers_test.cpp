@@ -13,7 +13,13 @@ struct Removed {
   std::string variant;
   std::string file;
   std::string statement;  // the first that begins so
+  int head_dim = 64;
+  std::string config = {};  // what differs from the default one
 };
+
+const std::string shared =
+    "rows_per_warp=32,row_warps=2,kv_warps=2,share_weights=1,block_kv=64,stages=1,"
+    "q_in_registers=0,half_tiles=0,blocks_per_multiprocessor=2";
 
 void PrintTo(const Removed& removed, std::ostream* stream) {
   *stream << removed.variant << " without " << removed.statement << " of " << removed.file;
@@ -40,10 +46,13 @@ class RemovedBarriers : public ::testing::TestWithParam<Removed> {};
 TEST_P(RemovedBarriers, AreFound) {
   const auto* variant = dispatch::find_variant(GetParam().variant);
   const auto* family = family::find_family(variant->family);
-  const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 300, 64);
+  const auto problem =
+      core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 300, GetParam().head_dim);
   auto config = family->default_config(problem, core::limits_of({9, 0}));
   if (const auto pinned = dispatch::pinned_of(*variant).config)
     config = family::overlaid(config, *pinned);
+  if (!GetParam().config.empty())
+    config = family::overlaid(config, family::ConfigFields::parse(GetParam().config));
 
   static std::deque<std::vector<jit::EmbeddedSource>> all_sources;
   const auto& sources = all_sources.emplace_back(sources_without(GetParam()));
@@ -77,7 +86,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "device::block_barrier();  // everyone's part of Q is there"},
         Removed{"phase_2e", "forward_mma/kernel.cuh", "device::copy_async_wait<tiles_ahead(C)>();"},
         Removed{"phase_2e", "forward_mma/epilogue.cuh",
-                "device::block_barrier();  // the parts are complete"}));
+                "device::block_barrier();  // the parts are complete"},
+        Removed{"phase_2e", "forward_mma/kernel.cuh",
+                "device::block_barrier();       // everyone's has landed, everyone is done with",
+                256, shared},
+        Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
+                "device::block_barrier();  // the maxima are complete", 256, shared},
+        Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
+                "device::block_barrier();  // the sums are complete", 256, shared}));
 
 }  // namespace
 }  // namespace flashcore::emulate
