@@ -1,5 +1,6 @@
 // Barriers in shared memory that some threads arrive at and others wait for (PTX ISA, "Parallel
-// Synchronization and Communication Instructions: mbarrier"), as sm_80 has them.
+// Synchronization and Communication Instructions: mbarrier"), as sm_80 has them, and what sm_90
+// adds: transactions, the bytes that copies have brought.
 #pragma once
 
 #include "device/ptx/shared_address.h"
@@ -31,6 +32,21 @@ inline void arrive_after_copies(Mbarrier& barrier) {
                : "memory");
 }
 
+/// Arrives, and makes the phase wait for this many more bytes from copies. sm_90.
+inline void arrive_and_expect(Mbarrier& barrier, int bytes) {
+  asm volatile(
+      "{ .reg .b64 phase; mbarrier.arrive.expect_tx.shared::cta.b64 phase, [%0], %1; }" ::"r"(
+          shared_address(&barrier)),
+      "r"(bytes)
+      : "memory");
+}
+
+/// By the thread that initialised barriers, after that: copies and other blocks of the cluster see
+/// them initialised. A barrier of the block shows them to its threads. sm_90.
+inline void fence_barrier_init() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
 /// Returns when the phase of this parity has completed.
 inline void wait(const Mbarrier& barrier, int parity) {
   unsigned complete = 0;
@@ -38,6 +54,19 @@ inline void wait(const Mbarrier& barrier, int parity) {
     asm volatile(
         "{ .reg .pred complete;"
         " mbarrier.test_wait.parity.shared.b64 complete, [%1], %2;"
+        " selp.u32 %0, 1, 0, complete; }"
+        : "=r"(complete)
+        : "r"(shared_address(&barrier)), "r"(parity)
+        : "memory");
+}
+
+/// The same, suspending the thread while it waits. sm_90.
+inline void wait_suspended(const Mbarrier& barrier, int parity) {
+  unsigned complete = 0;
+  while (complete == 0)
+    asm volatile(
+        "{ .reg .pred complete;"
+        " mbarrier.try_wait.parity.shared::cta.b64 complete, [%1], %2;"
         " selp.u32 %0, 1, 0, complete; }"
         : "=r"(complete)
         : "r"(shared_address(&barrier)), "r"(parity)

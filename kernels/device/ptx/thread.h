@@ -33,4 +33,10 @@ inline unsigned char* shared_memory() {
   return bytes;
 }
 
+/// The same, aligned to 1024 bytes, as swizzled tensor copies want it.
+inline unsigned char* tensor_memory() {
+  extern __shared__ __align__(1024) unsigned char tensor_bytes[];
+  return tensor_bytes;
+}
+
 }  // namespace flashcore::device

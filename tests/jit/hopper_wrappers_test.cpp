@@ -1,0 +1,87 @@
+// The wrappers of Hopper's instructions: the PTX of every one is taken by ptxas.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "toolchain.h"
+
+namespace flashcore::jit {
+namespace {
+
+/// A producer warpgroup that loads, a consumer that multiplies and stores: every wrapper once.
+constexpr EmbeddedSource every_wrapper{"every_wrapper/kernel.cuh", R"(
+#include "device/ptx/dependent_launch.h"
+#include "device/ptx/elect.h"
+#include "device/ptx/named_barrier.h"
+#include "device/ptx/tensor_copy.h"
+#include "device/ptx/warpgroup.h"
+#include "device/ptx/wgmma.h"
+namespace flashcore::device {
+struct Params { TensorMap in; TensorMap out; float* sums; };
+template <typename T, int N>
+__global__ void __launch_bounds__(256, 1) every_wrapper(const __grid_constant__ Params params) {
+  unsigned char* s_tile = tensor_memory();
+  Mbarrier& loaded = *reinterpret_cast<Mbarrier*>(s_tile + 65536);
+  wait_for_predecessor();
+  if (thread_index() == 0) {
+    prefetch(params.in);
+    init(loaded, 1);
+    fence_barrier_init();
+  }
+  block_barrier();
+  if (warpgroup_index() == 0) {
+    set_registers_down<24>();
+    if (warp_index() == 0 && elect_one()) {
+      arrive_and_expect(loaded, 65536);
+      copy_tensor(params.in, s_tile, loaded, 0, 1, 2, 3);
+    }
+    named_barrier_arrive(1, 256);
+    return;
+  }
+  set_registers_up<240>();
+  wait_suspended(loaded, 0);
+  const SharedAddress tile = shared_address(s_tile);
+  float sums[N / 2];
+  unsigned weights[4] = {1, 2, 3, 4};
+  hold(weights);
+  wgmma_fence();
+  multiply_shared<N>(T{}, sums, k_major(tile).at(32), k_major(tile), false);
+  multiply_shared<N, true>(T{}, sums, k_major(tile), n_major(tile, 8192), true);
+  multiply_registers<N>(T{}, sums, weights, k_major(tile), true);
+  multiply_registers<N, true>(T{}, sums, weights, n_major(tile, 8192), true);
+  wgmma_commit();
+  wgmma_wait<0>();
+  hold(sums);
+  for (int i = 0; i < N / 2; ++i) params.sums[i * 128 + thread_index() % 128] = sums[i];
+  fence_async_proxy();
+  named_barrier(1, 256);
+  if (warp_index() == 4 && elect_one()) {
+    store_tensor(params.out, s_tile, 0, 1, 2, 3);
+    store_commit();
+    store_wait_read<0>();
+  }
+  allow_successor();
+}
+}  // namespace flashcore::device
+)"};
+
+class HopperWrappers : public testing::TestWithParam<int> {};
+
+TEST_P(HopperWrappers, AreTakenByTheCompilerForBothElements) {
+  REQUIRE_COMPILER();
+  std::vector<EmbeddedSource> sources(embedded_sources().begin(), embedded_sources().end());
+  sources.push_back(every_wrapper);
+  for (const std::string element : {"Float16", "BFloat16"}) {
+    const std::string instance = "flashcore::device::every_wrapper<flashcore::device::" + element +
+                                 ", " + std::to_string(GetParam()) + ">";
+    const Binary binary = compile({"every_wrapper/kernel.cuh", instance}, sm_90a, sources);
+    EXPECT_EQ(binary.report.spill_bytes, 0) << instance;
+    EXPECT_EQ(binary.report.stack_bytes, 0) << instance;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Columns, HopperWrappers, testing::Values(32, 64, 96, 128, 192, 256));
+
+}  // namespace
+}  // namespace flashcore::jit
