@@ -44,6 +44,8 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
 enum PointerAttribute : int { memory_type = 2 };
 enum LaunchAttributeId : int { cluster_dimension = 4 };
+enum TensorMapDataType : int { tensor_float16 = 6, tensor_bfloat16 = 9 };
+inline constexpr int tensor_promotion_l2_128b = 2;
 enum CaptureMode : int { capture_thread_local = 1 };
 inline constexpr unsigned stream_non_blocking = 1;
 
@@ -109,6 +111,11 @@ struct Driver {
   Result (*cuEventRecord)(Event, Stream);
   Result (*cuEventSynchronize)(Event);
   Result (*cuEventElapsedTime)(float* milliseconds, Event start, Event stop);
+  /// Null in drivers before CUDA 12.0. A map is 128 bytes, aligned to 64.
+  Result (*cuTensorMapEncodeTiled)(void* map, TensorMapDataType, std::uint32_t rank, void* base,
+                                   const std::uint64_t* dims, const std::uint64_t* strides_bytes,
+                                   const std::uint32_t* box, const std::uint32_t* element_strides,
+                                   int interleave, int swizzle, int promotion, int fill);
 };
 
 /// The loaded driver. Throws no_device with driver_unavailable_reason().

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "cuda/tensor_map.h"
+
 namespace flashcore::cuda {
 
 /// A CUstream (cudaStream_t); null is the device's default stream.
@@ -32,13 +34,24 @@ void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream
 class Kernel {
  public:
   Kernel() = default;
-  explicit Kernel(void* function, Launcher launcher = launch_on_gpu)
-      : function_(function), launcher_(launcher) {}
+  /// Launcher and encoder are those of one backend.
+  explicit Kernel(void* function, Launcher launcher = launch_on_gpu,
+                  TensorMapEncoder encoder = encode_for_gpu)
+      : function_(function), launcher_(launcher), encoder_(encoder) {}
 
   /// The kernel's argument is one struct, which is copied. Throws what the launcher throws.
   template <typename Params>
   void launch(const LaunchShape& shape, StreamHandle stream, const Params& params) const {
     launcher_(function_, shape, stream, &params);
+  }
+
+  /// A map of a call's tensor, to pass in this kernel's argument. A family asks the kernel because
+  /// only what runs it knows what a map is: the driver's for the GPU, the emulator's own there.
+  /// Throws what the encoder throws.
+  [[nodiscard]] device::TensorMap tensor_map(const TensorBox& tensor, const void* base) const {
+    device::TensorMap map;
+    encoder_(tensor, base, map);
+    return map;
   }
 
   /// The launcher's handle; the driver's is a CUfunction.
@@ -47,6 +60,7 @@ class Kernel {
  private:
   void* function_ = nullptr;
   Launcher launcher_ = launch_on_gpu;
+  TensorMapEncoder encoder_ = encode_for_gpu;
 };
 
 }  // namespace flashcore::cuda

@@ -16,6 +16,11 @@ class Symbols {
     member = reinterpret_cast<FunctionPointer>(dlsym(library_, name));
     if (member == nullptr && missing_ == nullptr) missing_ = name;
   }
+  /// Null where the library has none.
+  template <typename FunctionPointer>
+  void bind_if_there(FunctionPointer& member, const char* name) {
+    member = reinterpret_cast<FunctionPointer>(dlsym(library_, name));
+  }
   [[nodiscard]] const char* missing() const { return missing_; }
 
  private:
@@ -52,6 +57,7 @@ void bind_kernels_and_memory(Symbols& symbols, api::Driver& driver) {
   symbols.bind(driver.cuMemcpyHtoD_v2, "cuMemcpyHtoD_v2");
   symbols.bind(driver.cuMemcpyDtoH_v2, "cuMemcpyDtoH_v2");
   symbols.bind(driver.cuMemsetD8_v2, "cuMemsetD8_v2");
+  symbols.bind_if_there(driver.cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled");
 }
 
 void bind_streams(Symbols& symbols, api::Driver& driver) {

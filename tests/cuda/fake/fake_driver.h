@@ -8,6 +8,16 @@
 
 namespace flashcore::cuda {
 
+/// The arguments of cuTensorMapEncodeTiled.
+struct EncodedMap {
+  int data_type = -1;
+  std::uint32_t rank = 0;
+  const void* base = nullptr;
+  std::vector<std::uint64_t> dims, strides_bytes;
+  std::vector<std::uint32_t> box, element_strides;
+  int interleave = -1, swizzle = -1, promotion = -1, fill = -1;
+};
+
 struct FakeDriver {
   // Set by a test:
   std::string failing_call;  // the call that returns `failure`
@@ -21,6 +31,7 @@ struct FakeDriver {
   int launched_value = 0;                   // the int that its params began with
   int shared_limit = 0;
   int capture_mode = -1;
+  EncodedMap encoded{};
   int allocations = 0;  // alive
 };
 

@@ -127,6 +127,26 @@ FAKE api::Result cuLaunchKernelEx(const api::LaunchConfig* config, api::Function
   std::memcpy(&fake_driver()->launched_value, params[0], sizeof(int));
   return note("cuLaunchKernelEx");
 }
+FAKE api::Result cuTensorMapEncodeTiled(void* map, api::TensorMapDataType data_type,
+                                        std::uint32_t rank, void* base, const std::uint64_t* dims,
+                                        const std::uint64_t* strides_bytes,
+                                        const std::uint32_t* box,
+                                        const std::uint32_t* element_strides, int interleave,
+                                        int swizzle, int promotion, int fill) {
+  fake_driver()->encoded = {data_type,
+                            rank,
+                            base,
+                            {dims, dims + rank},
+                            {strides_bytes, strides_bytes + rank - 1},
+                            {box, box + rank},
+                            {element_strides, element_strides + rank},
+                            interleave,
+                            swizzle,
+                            promotion,
+                            fill};
+  std::memset(map, 0x5A, 128);
+  return note("cuTensorMapEncodeTiled");
+}
 FAKE api::Result cuMemAlloc_v2(api::Pointer* pointer, std::size_t bytes) {
   const api::Result result = note("cuMemAlloc");
   if (result != api::success) return result;
