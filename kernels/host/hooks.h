@@ -10,12 +10,18 @@ namespace flashcore::host {
 
 [[gnu::no_sanitize("thread"), gnu::always_inline]] inline void plain_load(
     const void* from, std::size_t bytes, bool aligned, const void* return_address) {
-  if (!machine->on_stack(from)) machine->load(from, bytes, aligned, Site(return_address));
+  if (!machine->on_stack(from))
+    machine->load(from, bytes, aligned, Site(return_address));
+  else if (machine->products_in_flight != 0)
+    machine->stack_access(from, bytes, false, Site(return_address));
 }
 
 [[gnu::no_sanitize("thread"), gnu::always_inline]] inline void plain_store(
     void* to, std::size_t bytes, bool aligned, const void* return_address) {
-  if (!machine->on_stack(to)) machine->store(to, bytes, aligned, Site(return_address));
+  if (!machine->on_stack(to))
+    machine->store(to, bytes, aligned, Site(return_address));
+  else if (machine->products_in_flight != 0)
+    machine->stack_access(to, bytes, true, Site(return_address));
 }
 
 }  // namespace flashcore::host

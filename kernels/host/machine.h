@@ -11,8 +11,8 @@
 
 namespace flashcore::host {
 
-/// What is counted. Those up to warp_any are executed by a warp and counted once for it, those from
-/// ex2 on by a thread and counted for each.
+/// What is counted. Those up to wgmma_wait are executed by a warp and counted once for it, those
+/// from ex2 on by a thread and counted for each.
 enum class Instruction : std::uint8_t {
   mma,
   ldmatrix,
@@ -22,6 +22,14 @@ enum class Instruction : std::uint8_t {
   warp_barrier,
   warp_ballot,
   warp_any,
+  elect,
+  named_barrier,
+  named_barrier_arrive,
+  set_registers,
+  wgmma,
+  wgmma_fence,
+  wgmma_commit,
+  wgmma_wait,
   ex2,
   lg2,
   reciprocal,
@@ -34,8 +42,14 @@ enum class Instruction : std::uint8_t {
   mbarrier_init,
   mbarrier_arrive,
   mbarrier_wait,
+  tensor_prefetch,
+  tensor_load,
+  tensor_store,
+  tensor_store_commit,
+  tensor_store_wait,
+  fence_async,
 };
-inline constexpr int instruction_kinds = static_cast<int>(Instruction::mbarrier_wait) + 1;
+inline constexpr int instruction_kinds = static_cast<int>(Instruction::fence_async) + 1;
 
 /// Where in a kernel's source an instruction stands: the line that a wrapper was called from, or
 /// the return address of a hook. Either is an address inside the module.
@@ -65,6 +79,25 @@ struct Sums {
   float values[4];
 };
 
+/// Of a tensor's element, the fastest dimension first.
+struct Coordinates {
+  int values[4];
+};
+
+/// One lane's part of an asynchronous product of 64 rows, 16 deep. The sums are in the lane's
+/// memory because the machine writes them when it likes until they are waited for.
+struct Product {
+  float* sums;  // [columns / 2]
+  int columns;
+  device::Element element;
+  bool transposed_b;
+  bool accumulate;
+  bool a_in_registers;
+  Words a;
+  std::uint64_t descriptor_a;
+  std::uint64_t descriptor_b;
+};
+
 /// One block of threads, of which one runs at a time on the caller's system thread. A function that
 /// makes the thread wait returns when it may go on, after others have run; after an error it never
 /// does. Shared addresses count from the block's first byte of shared memory.
@@ -77,6 +110,7 @@ class Machine {
   const unsigned char* stacks = nullptr;  // of all threads
   std::size_t stack_bytes = 0;
   std::uint64_t counts[instruction_kinds] = {};
+  int products_in_flight = 0;  // sums that asynchronous products may write
 
   Machine() = default;
   Machine(const Machine&) = delete;
@@ -98,6 +132,8 @@ class Machine {
   /// The C library's functions, with the checks of their loads and stores.
   virtual void copy_bytes(void* to, const void* from, std::size_t bytes, Site site) = 0;
   virtual void fill_bytes(void* to, int value, std::size_t bytes, Site site) = 0;
+  /// Before a plain access to the thread's stack while products are in flight.
+  virtual void stack_access(const void* address, std::size_t bytes, bool writes, Site site) = 0;
 
   virtual void block_barrier(Site site) = 0;
   virtual bool block_any(bool answer, Site site) = 0;
@@ -126,6 +162,26 @@ class Machine {
   virtual void mbarrier_arrive(void* s_barrier, Site site) = 0;
   virtual void mbarrier_arrive_after_copies(void* s_barrier, Site site) = 0;
   virtual void mbarrier_wait(const void* s_barrier, int parity, Site site) = 0;
+  virtual void mbarrier_arrive_and_expect(void* s_barrier, int bytes, Site site) = 0;
+  virtual void fence_mbarrier_init(Site site) = 0;
+
+  virtual void named_barrier(int id, int threads, bool waits, Site site) = 0;
+  virtual bool elect_one(Site site) = 0;
+
+  /// Maps are device::TensorMaps that emulate::encode_for_emulator wrote.
+  virtual void prefetch_tensor_map(const void* map, Site site) = 0;
+  virtual void load_tensor(const void* map, unsigned char* s_to, void* s_barrier, Coordinates at,
+                           Site site) = 0;
+  virtual void store_tensor(const void* map, const unsigned char* s_from, Coordinates at,
+                            Site site) = 0;
+  virtual void store_tensor_commit(Site site) = 0;
+  virtual void store_tensor_wait(int pending, Site site) = 0;
+  virtual void fence_async_proxy(Site site) = 0;
+
+  virtual void start_product(Product product, Site site) = 0;
+  virtual void products_fence(Site site) = 0;
+  virtual void products_commit(Site site) = 0;
+  virtual void products_wait(int pending, Site site) = 0;
 };
 
 }  // namespace flashcore::host

@@ -28,7 +28,7 @@ std::string share(std::uint64_t part, std::uint64_t whole) {
 
 /// host::Instruction's order says so.
 bool counted_by_warp(host::Instruction instruction) {
-  return instruction <= host::Instruction::warp_any;
+  return instruction <= host::Instruction::wgmma_wait;
 }
 
 std::string instruction_table(const emulate::Counts& counts) {

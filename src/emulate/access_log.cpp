@@ -73,6 +73,17 @@ void SiteTable::add(const WarpAccess& access) {
   sum.counts.least_passes += passes.least;
 }
 
+void SiteTable::add_bulk(AccessKind kind, SiteId site, std::uint64_t bytes) {
+  Sum& sum = sums_[key(kind, site)];
+  sum.kind = kind;
+  sum.site = site;
+  const std::uintptr_t unit = is_shared(kind) ? line_bytes : sector_bytes;
+  ++sum.counts.instructions;
+  sum.counts.bytes += bytes;
+  sum.counts.passes += (bytes + unit - 1) / unit;
+  sum.counts.least_passes += (bytes + unit - 1) / unit;
+}
+
 SiteTable& SiteTable::operator+=(const SiteTable& other) {
   for (const auto& [key, added] : other.sums_) {
     Sum& sum = sums_[key];

@@ -35,6 +35,8 @@ Passes global_sectors(const WarpAccess& access);
 class SiteTable {
  public:
   void add(const WarpAccess& access);
+  /// What the copy engine or the tensor cores move by themselves: whole lines, without conflicts.
+  void add_bulk(AccessKind kind, SiteId site, std::uint64_t bytes);
   /// The sums, without names of places.
   struct Sum {
     AccessKind kind = AccessKind::shared_load;

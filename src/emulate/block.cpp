@@ -31,7 +31,9 @@ Block::Block(const Grid& grid)
       fibers_(thread_count_, thread_body, this),
       threads_(static_cast<std::size_t>(thread_count_)),
       warps_((threads_.size() + 31) / 32),
-      join_(2 * threads_.size()),
+      join_(first_barrier_agent() + most_barrier_agents),
+      group_products_((warps_.size() + 3) / 4),
+      fenced_(threads_.size()),
       shadow_(shared_bytes_) {
   const auto begin = reinterpret_cast<std::uintptr_t>(shared_storage_.data());
   shared = shared_storage_.data() + (shared_alignment - begin % shared_alignment);
@@ -55,13 +57,17 @@ void Block::reset(long long index) {
     each = {};
     each.knowledge.self = static_cast<Agent>(t);
     each.knowledge.copies = static_cast<Agent>(t + thread_count_);
+    each.knowledge.products =
+        static_cast<Agent>(first_products_agent()) + static_cast<Agent>(t / 32);
     each.knowledge.view = nothing;
     fibers_.restart(t);
   }
   for (Warp& warp : warps_) {
+    WarpLog log = std::move(warp.log);  // keeps its memory
+    log.clear();
+    warp = {};
+    warp.log = std::move(log);
     warp.lanes = ~0U;
-    warp.arrived = warp.at_block_barrier = 0;
-    warp.log.clear();
   }
   if (thread_count_ % 32 != 0) warps_.back().lanes = (1U << thread_count_ % 32) - 1;
   for (Warp& warp : warps_) warp.ready = warp.lanes;
@@ -70,6 +76,12 @@ void Block::reset(long long index) {
   barrier_ = {};
   mbarriers_.clear();
   copy_arrivals_.clear();
+  tensor_loads_.clear();
+  barrier_agents_ = 0;
+  named_barriers_ = {};
+  for (auto& products : group_products_) products.clear();
+  std::fill(fenced_.begin(), fenced_.end(), 0U);
+  products_in_flight = 0;
   finding_.reset();
 }
 
@@ -112,8 +124,9 @@ void Block::thread_ends() {
          grid_.image.line(warp.site)});
     give_up(std::move(finding));
   }
+  require_nothing_in_flight();
   if (--threads_left_ == 0) {
-    while (fire_copy_arrival()) {
+    while (something_lands()) {
     }
     require_whole_phases();
     leave();
@@ -121,6 +134,18 @@ void Block::thread_ends() {
   const int next = next_thread();
   const int last = std::exchange(thread, next);
   fibers_.switch_to(last, next);
+}
+
+/// When a thread leaves: what would write its registers, or read shared memory, after that.
+void Block::require_nothing_in_flight() {
+  const bool stores = me().stores_seen < me().stores.size();
+  if (!stores && my_warp().sums.empty()) return;
+  Finding finding = begin_finding(FindingKind::pending_copy, {});
+  finding.parts.push_back(
+      {fmt::format("leaves the kernel, and has not waited for the {} that it started",
+                   stores ? "store" : "matrix product"),
+       grid_.image.line(stores ? me().stored_at : my_warp().sums.front().site)});
+  give_up(std::move(finding));
 }
 
 void Block::wait(host::Instruction instruction, host::Site site, std::size_t waits_on) {
@@ -144,9 +169,9 @@ void Block::wake(int waiting) {
 }
 
 int Block::next_thread() {
-  if (chance(4)) fire_copy_arrival();
+  if (chance(4)) something_lands();
   while (ready_warps_ == 0)
-    if (!fire_copy_arrival()) fail_deadlock();
+    if (!something_lands()) fail_deadlock();
   // The same warp as long as it can, and its next lane; by the seed any.
   const int warp = chance(4) ? static_cast<int>(random_() % 32) : thread / 32;
   const int lane = chance(4) ? static_cast<int>(random_() % 32) : thread % 32;
@@ -193,11 +218,22 @@ std::string Block::describe_wait(const Thread& waiting) const {
     case host::Instruction::mbarrier_wait: {
       const Mbarrier& barrier = mbarriers_.at(waiting.waits_on);
       return fmt::format(
-          "wait for the mbarrier at byte {}, {} of whose {} arrivals have come in phase {}",
-          waiting.waits_on, barrier.expected - barrier.pending, barrier.expected, barrier.phases);
+                 "wait for the mbarrier at byte {}, {} of whose {} arrivals have come in phase {}",
+                 waiting.waits_on, barrier.expected - barrier.pending, barrier.expected,
+                 barrier.phases) +
+             (barrier.transactions == 0
+                  ? std::string{}
+                  : fmt::format(", which expects {} more bytes", barrier.transactions));
     }
-    default: return fmt::format("wait for their warp in {}", name(waiting.waits_for));
+    case host::Instruction::named_barrier: {
+      if (waiting.waits_on == 0) break;
+      const NamedBarrier& barrier = named_barriers_[waiting.waits_on];
+      return fmt::format("wait at named barrier {}, where {} of {} threads have arrived",
+                         waiting.waits_on, barrier.arrived, barrier.expected);
+    }
+    default: break;
   }
+  return fmt::format("wait for their warp in {}", name(waiting.waits_for));
 }
 
 void Block::fail_deadlock() {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "emulate/launch.h"
 #include "emulate/shadow.h"
 #include "emulate/site.h"
+#include "emulate/tensor_map.h"
 #include "host/machine.h"
 
 namespace flashcore::emulate {
@@ -69,6 +71,7 @@ class Block final : public host::Machine {
   void copy_bytes(void* to, const void* from, std::size_t bytes, host::Site site) override;
   void fill_bytes(void* to, int value, std::size_t bytes, host::Site site) override;
   void require_aligned(const void* address, std::size_t alignment, host::Site site) override;
+  void stack_access(const void* address, std::size_t bytes, bool writes, host::Site site) override;
 
   void block_barrier(host::Site site) override;
   bool block_any(bool answer, host::Site site) override;
@@ -91,12 +94,44 @@ class Block final : public host::Machine {
   void mbarrier_arrive(void* s_barrier, host::Site site) override;
   void mbarrier_arrive_after_copies(void* s_barrier, host::Site site) override;
   void mbarrier_wait(const void* s_barrier, int parity, host::Site site) override;
+  void mbarrier_arrive_and_expect(void* s_barrier, int bytes, host::Site site) override;
+  void fence_mbarrier_init(host::Site site) override;
+
+  void named_barrier(int id, int threads, bool waits, host::Site site) override;
+  bool elect_one(host::Site site) override;
+
+  void prefetch_tensor_map(const void* map, host::Site site) override;
+  void load_tensor(const void* map, unsigned char* s_to, void* s_barrier, host::Coordinates at,
+                   host::Site site) override;
+  void store_tensor(const void* map, const unsigned char* s_from, host::Coordinates at,
+                    host::Site site) override;
+  void store_tensor_commit(host::Site site) override;
+  void store_tensor_wait(int pending, host::Site site) override;
+  void fence_async_proxy(host::Site site) override;
+
+  void start_product(host::Product product, host::Site site) override;
+  void products_fence(host::Site site) override;
+  void products_commit(host::Site site) override;
+  void products_wait(int pending, host::Site site) override;
 
  private:
   /// An asynchronous copy of 16 bytes that has not landed.
   struct Copy {
     unsigned char* s_to;
     const void* g_from;  // null: zeros
+  };
+  /// A box on its way to shared memory.
+  struct TensorLoad {
+    EncodedTensor tensor;
+    host::Coordinates at;
+    std::size_t s_to;
+    std::size_t barrier;  // its offset
+  };
+  /// A box on its way from shared memory.
+  struct TensorStore {
+    EncodedTensor tensor;
+    host::Coordinates at;
+    std::size_t s_from;
   };
   /// The copies of a thread between two commits.
   struct CopyGroup {
@@ -114,7 +149,36 @@ class Block final : public host::Machine {
     std::vector<Copy> copies;
     std::size_t landed = 0;
     std::vector<CopyGroup> groups;  // that were not waited for
+    // Its stores of boxes, likewise.
+    std::vector<TensorStore> stores;
+    std::size_t stores_landed = 0;
+    std::size_t stores_seen = 0;  // waited for
+    std::vector<CopyGroup> store_groups;
+    host::Site stored_at;
   };
+  /// Registers of a warp that products write until they are waited for.
+  struct SumsInFlight {
+    std::array<float*, 32> lanes{};
+    std::size_t columns = 0;
+    std::vector<float> values;  // [16][columns]
+    std::uint32_t last_group = 0;
+    host::Site site;
+
+    /// Calls exchange_one(value, the register it belongs to) for all.
+    template <typename Exchange>
+    void exchange(Exchange&& exchange_one);
+  };
+  struct StartedProduct {
+    host::Product product;
+    std::array<host::Words, 32> a;
+    std::size_t sums;  // in Warp::sums
+    std::uint32_t group;
+  };
+  struct LoggedProduct {
+    host::Product product;
+    host::Site site;
+  };
+  static constexpr std::uint32_t whole_warp = ~0U;
   /// Lanes that wait for the others of their warp.
   struct Warp {
     std::uint32_t lanes = 0;  // that exist
@@ -124,6 +188,13 @@ class Block final : public host::Machine {
     host::Instruction instruction = host::Instruction::warp_barrier;
     host::Site site;
     std::array<void*, 32> operands{};
+    std::uint64_t named_phase = 0;  // of the named barrier that it arrived at last
+    // Its asynchronous matrix products.
+    std::deque<StartedProduct> products;  // not executed
+    std::vector<SumsInFlight> sums;
+    std::uint32_t product_group = 1;  // that is open
+    std::size_t products_started = 0;
+    bool products_fenced = false;
     WarpLog log;
   };
   struct BlockBarrier {
@@ -142,6 +213,19 @@ class Block final : public host::Machine {
     Join arriving;
     ViewRef completed;         // what waiting for the last phase teaches
     std::vector<int> waiting;  // threads
+    // What copies of tensors bring: expected, less those that have landed.
+    long long transactions = 0;
+    Agent copies = 0;  // 0: none yet
+    bool shown_to_copies = false;
+  };
+  struct NamedBarrier {
+    int expected = 0;
+    int arrived = 0;
+    std::uint64_t phases = 0;
+    host::Site site;
+    Join arriving = Join();
+    ViewRef completed;
+    std::vector<int> waiting;
   };
   /// An arrival that comes when a thread's copies have landed.
   struct CopyArrival {
@@ -156,6 +240,7 @@ class Block final : public host::Machine {
   void reset(long long index);
   [[noreturn]] void leave();
   void thread_ends();
+  void require_nothing_in_flight();
   /// Others run until this thread is ready again.
   void wait(host::Instruction instruction, host::Site site, std::size_t waits_on = 0);
   int next_thread();
@@ -173,6 +258,8 @@ class Block final : public host::Machine {
   /// `access`: "reads 4 bytes of o, of which byte 12", which is the one in conflict.
   [[noreturn]] void fail_conflict(const std::string& access, const Shadow::Conflict& conflict,
                                   host::Site site);
+  [[noreturn]] void fail_async_conflict(const std::string& access, const Shadow::Conflict& conflict,
+                                        host::Site site);
   [[nodiscard]] std::string describe_threads(const std::vector<int>& threads) const;
   [[nodiscard]] std::string describe_wait(const Thread& thread) const;
 
@@ -187,6 +274,8 @@ class Block final : public host::Machine {
   void shared_load(AccessKind kind, std::size_t offset, std::size_t bytes, host::Site site);
   void shared_store(AccessKind kind, std::size_t offset, std::size_t bytes, Epoch epoch,
                     host::Site site);
+  /// Whether it is one of the call's buffers, and not a constant.
+  bool require_global(bool writes, const void* address, std::size_t bytes, host::Site site);
   void global_access(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
   void require_ordered(bool writes, const Buffer& buffer, const void* address, std::size_t bytes,
                        host::Site site);
@@ -195,8 +284,15 @@ class Block final : public host::Machine {
   void note(AccessKind kind, const void* address, std::size_t bytes, host::Site site);
 
   // block_warp.cpp
+  /// The last lane to come calls execute(operands) for all.
   template <typename Execute>
-  void together(host::Instruction instruction, host::Site site, void* operand, Execute&& execute);
+  void together(host::Instruction instruction, host::Site site, void* operand, Execute&& execute) {
+    if (!last_of_warp(instruction, site, operand)) return;
+    execute(my_warp().operands);
+    my_warp().ready = whole_warp;
+  }
+  /// Waits for the warp's other lanes, unless this is the last: the others then wait for it.
+  bool last_of_warp(host::Instruction instruction, host::Site site, void* operand);
   void require_together(host::Instruction instruction, host::Site site);
   [[noreturn]] void fail_apart(host::Instruction instruction, host::Site site);
 
@@ -204,13 +300,50 @@ class Block final : public host::Machine {
   bool cross_block_barrier(host::Instruction instruction, bool answer, host::Site site);
   void complete_block_barrier();
   Mbarrier& initialised(const void* s_barrier, const char* action, host::Site site);
-  void arrive_at(Mbarrier& barrier);
+  void arrive_at(std::size_t place, Mbarrier& barrier, host::Site site);
+  void complete_phase_when_due(Mbarrier& barrier);
   void learn(Knowledge& knowledge, const ViewRef& view);
   void require_whole_phases();
 
   // block_copies.cpp
   void land(Thread& thread, std::size_t end);
-  bool fire_copy_arrival();
+  /// One of the things that are under way comes; whether there was one.
+  bool something_lands();
+  void fire_copy_arrival(std::size_t index);
+
+  // block_tensor.cpp
+  EncodedTensor decoded(const void* map, host::Site site);
+  void require_box(const EncodedTensor& tensor, const void* s_box, const char* action,
+                   host::Site site);
+  void global_box(bool writes, const EncodedTensor& tensor, const host::Coordinates& at,
+                  host::Site site);
+  Agent next_barrier_agent(host::Site site);
+  void land_tensor_load(std::size_t index);
+  void require_expected(std::size_t place, const Mbarrier& barrier, host::Site site);
+  void land_stores(Thread& owner, std::size_t end);
+  void async_read(std::size_t first, std::size_t bytes, Epoch epoch, host::Site site);
+
+  // block_products.cpp
+  void require_same_product(const std::array<host::Product*, 32>& lanes, host::Site site);
+  void read_operands(const host::Product& product, Epoch epoch, host::Site site);
+  std::size_t sums_of(const std::array<host::Product*, 32>& lanes, host::Site site);
+  void execute_products(Warp& warp, std::uint32_t last_group);
+  void execute(const StartedProduct& started, std::size_t warp_of_group, SumsInFlight& sums);
+  void hand_back_sums(Warp& warp, std::uint32_t last_group);
+
+  // block_named.cpp
+  void arrive_at_named(int id, int threads, host::Site site);
+  [[noreturn]] void fail_named_barrier(const std::string& what, int id, host::Site site);
+
+  // Agents beyond the threads and their copies.
+  static constexpr std::size_t most_barrier_agents = 64;
+  [[nodiscard]] std::size_t first_products_agent() const { return 2 * threads_.size(); }
+  [[nodiscard]] std::size_t first_barrier_agent() const {
+    return first_products_agent() + warps_.size();
+  }
+  [[nodiscard]] Agent products_agent() const {
+    return static_cast<Agent>(first_products_agent()) + static_cast<Agent>(thread / 32);
+  }
 
   const Grid& grid_;
   const bool checks_;
@@ -225,11 +358,17 @@ class Block final : public host::Machine {
   BlockBarrier barrier_;
   std::map<std::size_t, Mbarrier> mbarriers_;  // by offset
   std::vector<CopyArrival> copy_arrivals_;
+  std::vector<TensorLoad> tensor_loads_;
+  std::size_t barrier_agents_ = 0;
+  std::array<NamedBarrier, 16> named_barriers_;
   Join join_;
   std::uint32_t view_serial_ = 0;
   // The last two views that were joined: lanes that wait for the same phase learn the same.
   std::array<ViewRef, 2> learned_from_;
   ViewRef learned_;
+  std::vector<std::vector<LoggedProduct>> group_products_;  // of each warpgroup, in order
+  /// For every thread, the last of its times whose writes asynchronous reads may see.
+  std::vector<std::uint32_t> fenced_;
   Shadow shadow_;
   GlobalShadow global_shadow_;
   SiteTable sites_;

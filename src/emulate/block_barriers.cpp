@@ -71,7 +71,10 @@ void Block::mbarrier_init(void* s_barrier, int arrivals, host::Site site) {
              .site = site,
              .arriving = Join(join_.agents()),
              .completed = {},
-             .waiting = {}};
+             .waiting = {},
+             .transactions = 0,
+             .copies = 0,
+             .shown_to_copies = false};
 }
 
 Block::Mbarrier& Block::initialised(const void* s_barrier, const char* action, host::Site site) {
@@ -98,13 +101,42 @@ void Block::mbarrier_arrive(void* s_barrier, host::Site site) {
   count(host::Instruction::mbarrier_arrive);
   Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
   barrier.arriving.add(me().knowledge);
-  arrive_at(barrier);
+  arrive_at(offset(s_barrier), barrier, site);
 }
 
-void Block::arrive_at(Mbarrier& barrier) {
-  if (--barrier.pending > 0) return;
+void Block::mbarrier_arrive_and_expect(void* s_barrier, int bytes, host::Site site) {
+  count(host::Instruction::mbarrier_arrive);
+  Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
+  barrier.arriving.add(me().knowledge);
+  barrier.transactions += bytes;
+  arrive_at(offset(s_barrier), barrier, site);
+}
+
+void Block::fence_mbarrier_init(host::Site /*site*/) {
+  for (auto& [place, barrier] : mbarriers_)
+    if (barrier.init.agent() == me().knowledge.self) barrier.shown_to_copies = true;
+}
+
+void Block::arrive_at(std::size_t place, Mbarrier& barrier, host::Site site) {
+  if (barrier.pending == 0) {
+    Finding finding = begin_finding(FindingKind::barrier, site);
+    finding.parts.push_back({fmt::format(
+        "arrives at the mbarrier at byte {}, all of whose {} arrivals have come in phase {}: it "
+        "still expects {} bytes",
+        place, barrier.expected, barrier.phases, barrier.transactions)});
+    give_up(std::move(finding));
+  }
+  --barrier.pending;
+  require_expected(place, barrier, site);
+  complete_phase_when_due(barrier);
+}
+
+void Block::complete_phase_when_due(Mbarrier& barrier) {
+  if (barrier.pending > 0 || barrier.transactions != 0) return;
   barrier.pending = barrier.expected;
   ++barrier.phases;
+  if (barrier.copies != 0)
+    barrier.arriving.add(barrier.copies, static_cast<std::uint32_t>(barrier.phases));
   barrier.completed = barrier.arriving.view(++view_serial_);
   for (const int waiting : std::exchange(barrier.waiting, {})) wake(waiting);
 }
@@ -134,12 +166,34 @@ void Block::learn(Knowledge& knowledge, const ViewRef& view) {
 /// When all threads have left: a phase that began and cannot end.
 void Block::require_whole_phases() {
   for (const auto& [place, barrier] : mbarriers_) {
-    if (barrier.pending == barrier.expected) continue;
+    if (barrier.pending == barrier.expected && barrier.transactions == 0) continue;
     Finding finding = begin_finding(FindingKind::barrier, barrier.site);
     finding.thread = -1;
     finding.parts.push_back(
-        {fmt::format("the mbarrier at byte {} is left with {} of {} arrivals in phase {}", place,
-                     barrier.expected - barrier.pending, barrier.expected, barrier.phases)});
+        {fmt::format("the mbarrier at byte {} is left with {} of {} arrivals in phase {}{}", place,
+                     barrier.expected - barrier.pending, barrier.expected, barrier.phases,
+                     barrier.transactions == 0
+                         ? std::string{}
+                         : fmt::format(", which expects {} more bytes", barrier.transactions))});
+    give_up(std::move(finding));
+  }
+  for (std::size_t id = 0; id < named_barriers_.size(); ++id) {
+    const NamedBarrier& barrier = named_barriers_[id];
+    if (barrier.arrived == 0) continue;
+    Finding finding = begin_finding(FindingKind::barrier, barrier.site);
+    finding.thread = -1;
+    finding.parts.push_back({fmt::format("named barrier {} is left with {} of {} threads", id,
+                                         barrier.arrived, barrier.expected)});
+    give_up(std::move(finding));
+  }
+  for (std::size_t warp = 0; warp < warps_.size(); ++warp) {
+    const auto& products = group_products_[warp / 4];
+    if (warps_[warp].products_started == products.size()) continue;
+    Finding finding =
+        begin_finding(FindingKind::divergence, products[warps_[warp].products_started].site);
+    finding.thread = -1;
+    finding.parts.push_back(
+        {fmt::format("a matrix product of a warpgroup that its warp {} left out", warp)});
     give_up(std::move(finding));
   }
 }

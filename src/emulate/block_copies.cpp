@@ -71,17 +71,25 @@ void Block::mbarrier_arrive_after_copies(void* s_barrier, host::Site site) {
   ++mine.knowledge.copies_now;
 }
 
-/// One of the arrivals that wait for copies comes; whether there was one.
-bool Block::fire_copy_arrival() {
-  if (copy_arrivals_.empty()) return false;
-  const std::size_t chosen = grid_.options.seed == 0 ? 0 : random_() % copy_arrivals_.size();
-  const CopyArrival arrival = copy_arrivals_[chosen];
-  copy_arrivals_.erase(copy_arrivals_.begin() + static_cast<std::ptrdiff_t>(chosen));
+/// One of the arrivals that wait for copies comes, or one of the tensors' boxes.
+bool Block::something_lands() {
+  const std::size_t under_way = copy_arrivals_.size() + tensor_loads_.size();
+  if (under_way == 0) return false;
+  const std::size_t chosen = grid_.options.seed == 0 ? 0 : random_() % under_way;
+  if (chosen < copy_arrivals_.size())
+    fire_copy_arrival(chosen);
+  else
+    land_tensor_load(chosen - copy_arrivals_.size());
+  return true;
+}
+
+void Block::fire_copy_arrival(std::size_t index) {
+  const CopyArrival arrival = copy_arrivals_[index];
+  copy_arrivals_.erase(copy_arrivals_.begin() + static_cast<std::ptrdiff_t>(index));
   land(threads_[static_cast<std::size_t>(arrival.thread)], arrival.copies_end);
   Mbarrier& barrier = mbarriers_.at(arrival.barrier);
   barrier.arriving.add(arrival.copies.agent(), arrival.copies.time());
-  arrive_at(barrier);
-  return true;
+  arrive_at(arrival.barrier, barrier, barrier.site);
 }
 
 }  // namespace flashcore::emulate

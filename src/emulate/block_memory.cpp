@@ -28,13 +28,22 @@ void Block::store(void* to, std::size_t bytes, bool aligned, host::Site site) {
 }
 
 void Block::copy_bytes(void* to, const void* from, std::size_t bytes, host::Site site) {
-  if (!on_stack(from)) load(from, bytes, false, site);
-  if (!on_stack(to)) store(to, bytes, false, site);
+  if (!on_stack(from))
+    load(from, bytes, false, site);
+  else if (products_in_flight != 0)
+    stack_access(from, bytes, false, site);
+  if (!on_stack(to))
+    store(to, bytes, false, site);
+  else if (products_in_flight != 0)
+    stack_access(to, bytes, true, site);
   std::memmove(to, from, bytes);
 }
 
 void Block::fill_bytes(void* to, int value, std::size_t bytes, host::Site site) {
-  if (!on_stack(to)) store(to, bytes, false, site);
+  if (!on_stack(to))
+    store(to, bytes, false, site);
+  else if (products_in_flight != 0)
+    stack_access(to, bytes, true, site);
   std::memset(to, value, bytes);
 }
 
@@ -77,7 +86,8 @@ void Block::note(AccessKind kind, const void* address, std::size_t bytes, host::
 
 void Block::shared_load(AccessKind kind, std::size_t first, std::size_t bytes, host::Site site) {
   Shadow::Conflict conflict;
-  if (!shadow_.read(first, bytes, me().knowledge, grid_.image.id(site), conflict))
+  if (!shadow_.read(first, bytes, me().knowledge, me().knowledge.epoch(), grid_.image.id(site),
+                    conflict))
     fail_conflict(
         fmt::format("reads {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
         conflict, site);
@@ -96,12 +106,16 @@ void Block::shared_store(AccessKind kind, std::size_t first, std::size_t bytes, 
 
 void Block::global_access(AccessKind kind, const void* address, std::size_t bytes,
                           host::Site site) {
-  const bool writes = kind == AccessKind::global_store;
+  if (require_global(kind == AccessKind::global_store, address, bytes, site))
+    note(kind, address, bytes, site);
+}
+
+bool Block::require_global(bool writes, const void* address, std::size_t bytes, host::Site site) {
   const Buffer* buffer = grid_.global.holding(address, bytes);
-  if (buffer == nullptr && !writes && grid_.image.holds(address)) return;  // a constant
+  if (buffer == nullptr && !writes && grid_.image.holds(address)) return false;  // a constant
   if (buffer != nullptr && (buffer->written || !writes)) {
     if (buffer->written) require_ordered(writes, *buffer, address, bytes, site);
-    return note(kind, address, bytes, site);
+    return true;
   }
   Finding finding = begin_finding(FindingKind::out_of_bounds, site);
   finding.parts.push_back(
@@ -143,16 +157,40 @@ void Block::fail_conflict(const std::string& access, const Shadow::Conflict& con
     finding.parts.push_back({", and no barrier lies between"});
     give_up(std::move(finding));
   }
+  if (epoch.agent() >= first_products_agent()) fail_async_conflict(access, conflict, site);
   const int owner = static_cast<int>(epoch.agent() - threads);
   const bool waited =
       threads_[static_cast<std::size_t>(owner)].knowledge.copies_seen >= epoch.time();
   Finding finding = begin_finding(waited ? FindingKind::race : FindingKind::pending_copy, site);
   finding.parts.push_back(
-      {fmt::format("{} is the target of an asynchronous copy that thread {} started", access,
-                   owner),
+      {fmt::format("{} is the {} of an asynchronous copy that thread {} started", access,
+                   conflict.with_read ? "source" : "target", owner),
        other});
   finding.parts.push_back({waited ? ", and no barrier lies between that thread's wait and this"
                                   : ", and that has not been waited for"});
+  give_up(std::move(finding));
+}
+
+/// With a matrix product, or a copy that arrives at an mbarrier.
+void Block::fail_async_conflict(const std::string& access, const Shadow::Conflict& conflict,
+                                host::Site site) {
+  const Agent agent = conflict.other.epoch.agent();
+  const bool product = agent < first_barrier_agent();
+  bool waited = false;
+  std::string what = "is the target of a copy that arrives at an mbarrier, and was started";
+  if (product) {
+    const std::size_t warp = agent - first_products_agent();
+    what = fmt::format("is read by a matrix product that warp {} started", warp);
+    waited = threads_[warp * 32].knowledge.products_seen >= conflict.other.epoch.time();
+  } else {
+    for (const auto& [place, barrier] : mbarriers_)
+      if (barrier.copies == agent) waited = barrier.phases >= conflict.other.epoch.time();
+  }
+  Finding finding = begin_finding(waited ? FindingKind::race : FindingKind::pending_copy, site);
+  finding.parts.push_back({access + ' ' + what, grid_.image.line(conflict.other.site)});
+  finding.parts.push_back({!waited   ? ", and that is not complete"
+                           : product ? ", and no barrier lies between that warp's wait and this"
+                                     : ", and this thread has not waited for the mbarrier"});
   give_up(std::move(finding));
 }
 

@@ -11,8 +11,6 @@ namespace flashcore::emulate {
 
 namespace {
 
-constexpr std::uint32_t whole_warp = ~0U;
-
 /// The operands, as what they are.
 template <typename Operand>
 std::array<Operand*, 32> as(const std::array<void*, 32>& operands) {
@@ -26,22 +24,21 @@ struct Vote {
 
 }  // namespace
 
-/// The last lane to come calls execute(operands) for all.
-template <typename Execute>
-void Block::together(host::Instruction instruction, host::Site site, void* operand,
-                     Execute&& execute) {
+bool Block::last_of_warp(host::Instruction instruction, host::Site site, void* operand) {
   Warp& warp = my_warp();
   require_together(instruction, site);
   warp.instruction = instruction;
   warp.site = site;
   warp.operands[static_cast<std::size_t>(thread % 32)] = operand;
   warp.arrived |= lane_bit();
-  if (warp.arrived != whole_warp) return wait(instruction, site);
+  if (warp.arrived != whole_warp) {
+    wait(instruction, site);
+    return false;
+  }
   warp.arrived = 0;
   count(instruction);
   if (checks_) warp.log.flush(sites_);
-  execute(warp.operands);
-  warp.ready = whole_warp;
+  return true;
 }
 
 void Block::require_together(host::Instruction instruction, host::Site site) {

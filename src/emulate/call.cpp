@@ -4,6 +4,7 @@
 
 #include "core/host_tensor.h"
 #include "emulate/module_store.h"
+#include "emulate/tensor_map.h"
 
 namespace flashcore::emulate {
 
@@ -27,7 +28,8 @@ std::vector<cuda::Kernel> load_kernels(std::span<const jit::KernelSpec> specs) {
   for (const jit::KernelSpec& spec : specs) modules.push_back({.kernel = spec});
   std::vector<cuda::Kernel> kernels;
   for (const host::Module* module : prepare_modules(modules))
-    kernels.emplace_back(const_cast<host::Module*>(module), launch_on_emulator);
+    kernels.emplace_back(const_cast<host::Module*>(module), launch_on_emulator,
+                         encode_for_emulator);
   return kernels;
 }
 

@@ -10,6 +10,7 @@ void Join::add(Knowledge& thread) {
   if (thread.view->serial != last_added_) add(*thread.view);
   raise(times_[thread.self], thread.now);
   raise(times_[thread.copies], thread.copies_seen);
+  raise(times_[thread.products], thread.products_seen);
   if (++thread.now > Epoch::most_time)
     core::fail(core::Status::unsupported, "emulator: a thread met others more than {} times",
                Epoch::most_time);

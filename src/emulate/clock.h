@@ -10,13 +10,14 @@
 namespace flashcore::emulate {
 
 /// Who accesses memory: thread t is agent t, and the asynchronous copies that it starts are agent
-/// t + threads of the block.
+/// t + threads of the block. Then come the matrix products of each warp, and the mbarriers that
+/// copies of tensors arrive at.
 using Agent = std::uint32_t;
 
 /// What an agent did between two events after which others may know of it. 0 is no epoch.
 class Epoch {
  public:
-  static constexpr std::uint32_t agent_bits = 11;  // 1024 threads and their copies
+  static constexpr std::uint32_t agent_bits = 12;  // 1024 threads, their copies and some more
   static constexpr std::uint32_t most_time = (1U << (32 - agent_bits)) - 1;
 
   constexpr Epoch() = default;
@@ -40,11 +41,13 @@ using ViewRef = std::shared_ptr<const View>;
 /// What one thread knows. Of itself and its own copies more than its view says.
 struct Knowledge {
   Agent self = 0;
-  Agent copies = 0;  // the agent of its asynchronous copies
+  Agent copies = 0;    // the agent of its asynchronous copies
+  Agent products = 0;  // and that of its warp's matrix products
   ViewRef view;
   std::uint32_t now = 1;
   std::uint32_t copies_now = 1;   // of the group that is open
   std::uint32_t copies_seen = 0;  // of the last group that was waited for
+  std::uint32_t products_seen = 0;
 
   [[nodiscard]] Epoch epoch() const { return {self, now}; }
   [[nodiscard]] Epoch copy_epoch() const { return {copies, copies_now}; }
@@ -53,6 +56,7 @@ struct Knowledge {
     const Agent agent = epoch.agent();
     if (agent == self) return true;
     if (agent == copies && epoch.time() <= copies_seen) return true;
+    if (agent == products && epoch.time() <= products_seen) return true;
     return view->times[agent] >= epoch.time();
   }
 };

@@ -8,11 +8,40 @@ namespace flashcore::emulate {
 
 std::string_view name(host::Instruction instruction) {
   static constexpr std::array<std::string_view, host::instruction_kinds> names{
-      "mma",           "ldmatrix",      "wmma_load",       "wmma_store",
-      "shuffle",       "warp_barrier",  "warp_ballot",     "warp_any",
-      "ex2",           "lg2",           "reciprocal",      "convert",
-      "block_barrier", "block_any",     "cp_async",        "cp_async_commit",
-      "cp_async_wait", "mbarrier_init", "mbarrier_arrive", "mbarrier_wait"};
+      "mma",
+      "ldmatrix",
+      "wmma_load",
+      "wmma_store",
+      "shuffle",
+      "warp_barrier",
+      "warp_ballot",
+      "warp_any",
+      "elect",
+      "named_barrier",
+      "named_barrier_arrive",
+      "set_registers",
+      "wgmma",
+      "wgmma_fence",
+      "wgmma_commit",
+      "wgmma_wait",
+      "ex2",
+      "lg2",
+      "reciprocal",
+      "convert",
+      "block_barrier",
+      "block_any",
+      "cp_async",
+      "cp_async_commit",
+      "cp_async_wait",
+      "mbarrier_init",
+      "mbarrier_arrive",
+      "mbarrier_wait",
+      "tensor_prefetch",
+      "tensor_load",
+      "tensor_store",
+      "tensor_store_commit",
+      "tensor_store_wait",
+      "fence_async"};
   return names[static_cast<std::size_t>(instruction)];
 }
 

@@ -29,7 +29,7 @@ bool GlobalShadow::line_by_line(const void* address, std::size_t bytes, Shadow::
 bool GlobalShadow::read(const void* from, std::size_t bytes, const Knowledge& thread, SiteId site,
                         Shadow::Conflict& conflict) {
   return line_by_line(from, bytes, conflict, [&](std::size_t place, std::size_t count) {
-    return shadow_.read(place, count, thread, site, conflict);
+    return shadow_.read(place, count, thread, thread.epoch(), site, conflict);
   });
 }
 

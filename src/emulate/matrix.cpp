@@ -54,27 +54,16 @@ struct ElementsB16 {
   static float any_value(std::uint32_t bits) { return value(bits); }
 };
 
-/// The operands and sums of all lanes.
-struct Matrices {
-  std::uint32_t a[16][16];
-  std::uint32_t b[16][8];
-  float sums[16][8];
-};
-
-void gather(const std::array<MatrixOperands*, 32>& lanes, Matrices& matrices) {
+void gather(const std::array<MatrixOperands*, 32>& lanes, MatrixTile& matrices) {
   for (int lane = 0; lane < 32; ++lane) {
     const MatrixOperands& mine = *lanes[static_cast<std::size_t>(lane)];
     const unsigned b_words[2] = {mine.b_low, mine.b_high};
-    for (int half = 0; half < 2; ++half) {
-      for (int i = 0; i < 4; ++i) {
-        const TilePlace place = device::a_place(lane, i, half);
-        matrices.a[place.row][place.column] = mine.a.values[i] >> 16 * half & 0xFFFFU;
-      }
+    keep_a(lane, mine.a, matrices);
+    for (int half = 0; half < 2; ++half)
       for (int i = 0; i < 2; ++i) {
         const TilePlace place = device::b_place(lane, i, half);
         matrices.b[place.row][place.column] = b_words[i] >> 16 * half & 0xFFFFU;
       }
-    }
     for (int i = 0; i < 4; ++i) {
       const TilePlace place = device::sum_place(lane, i);
       matrices.sums[place.row][place.column] = mine.sums.values[i];
@@ -82,7 +71,7 @@ void gather(const std::array<MatrixOperands*, 32>& lanes, Matrices& matrices) {
   }
 }
 
-void scatter(const Matrices& matrices, const std::array<MatrixOperands*, 32>& lanes) {
+void scatter(const MatrixTile& matrices, const std::array<MatrixOperands*, 32>& lanes) {
   for (int lane = 0; lane < 32; ++lane)
     for (int i = 0; i < 4; ++i) {
       const TilePlace place = device::sum_place(lane, i);
@@ -129,7 +118,7 @@ void multiply_row(const Real (&a)[16], const Real (&a_powers)[16], const Real (&
 }
 
 template <typename Elements, typename Real>
-void multiply_finite(Matrices& matrices) {
+void multiply_finite(MatrixTile& matrices) {
   Real b[16][8], b_powers[16][8];
   for (int k = 0; k < 16; ++k)
     for (int column = 0; column < 8; ++column) {
@@ -150,7 +139,7 @@ void multiply_finite(Matrices& matrices) {
 
 /// Where an operand is infinite or NaN, only that matters which sums become so.
 template <typename Elements>
-void multiply_any(Matrices& matrices) {
+void multiply_any(MatrixTile& matrices) {
   for (int row = 0; row < 16; ++row)
     for (int column = 0; column < 8; ++column) {
       double sum = matrices.sums[row][column];
@@ -162,7 +151,7 @@ void multiply_any(Matrices& matrices) {
 }
 
 template <typename Elements, typename Real>
-void multiply(Matrices& matrices) {
+void multiply(MatrixTile& matrices) {
   bool finite = true;
   for (const auto& row : matrices.a)
     for (const std::uint32_t bits : row) finite &= Elements::finite(bits);
@@ -176,14 +165,26 @@ void multiply(Matrices& matrices) {
 
 }  // namespace
 
-void multiply_add(device::Element element, const std::array<MatrixOperands*, 32>& lanes) {
-  Matrices matrices;
-  gather(lanes, matrices);
+void keep_a(int lane, const host::Words& words, MatrixTile& tile) {
+  for (int half = 0; half < 2; ++half)
+    for (int i = 0; i < 4; ++i) {
+      const TilePlace place = device::a_place(lane, i, half);
+      tile.a[place.row][place.column] = words.values[i] >> 16 * half & 0xFFFFU;
+    }
+}
+
+void multiply_add(device::Element element, MatrixTile& tile) {
   if (element == device::Element::float16)
-    multiply<Elements16, float>(matrices);
+    multiply<Elements16, float>(tile);
   else
-    multiply<ElementsB16, double>(matrices);
-  scatter(matrices, lanes);
+    multiply<ElementsB16, double>(tile);
+}
+
+void multiply_add(device::Element element, const std::array<MatrixOperands*, 32>& lanes) {
+  MatrixTile tile;
+  gather(lanes, tile);
+  multiply_add(element, tile);
+  scatter(tile, lanes);
 }
 
 void load_matrices(bool transposed, const std::array<MatrixLoad*, 32>& lanes) {

@@ -4,19 +4,17 @@
 
 namespace flashcore::emulate {
 
-ReaderSets::Id ReaderSets::with(Id set, const Knowledge& reader, SiteId site) {
-  const Epoch epoch = reader.epoch();
+ReaderSets::Id ReaderSets::with(Id set, const Knowledge& reader, Epoch epoch, SiteId site) {
   const std::uint32_t view = reader.view->serial;
   const std::size_t slot =
       (set * 0x9E3779B1U ^ (epoch.agent() * 31 + epoch.time()) * 0x85EBCA77U) >> 20;
   Found& found = last_found_[slot];
   if (found.set == set && found.epoch == epoch && found.view == view) return found.result;
-  found = {set, epoch, view, make(set, reader, site)};
+  found = {set, epoch, view, make(set, reader, epoch, site)};
   return found.result;
 }
 
-ReaderSets::Id ReaderSets::make(Id set, const Knowledge& reader, SiteId site) {
-  const Epoch epoch = reader.epoch();
+ReaderSets::Id ReaderSets::make(Id set, const Knowledge& reader, Epoch epoch, SiteId site) {
   const auto first = begins_[set], end = begins_[set + 1];
   for (auto i = first; i < end; ++i)
     if (readers_[i].epoch == epoch) return set;
@@ -47,8 +45,8 @@ std::size_t Shadow::same_until(std::size_t offset, std::size_t end) const {
   return next;
 }
 
-bool Shadow::read(std::size_t offset, std::size_t bytes, const Knowledge& thread, SiteId site,
-                  Conflict& conflict) {
+bool Shadow::read(std::size_t offset, std::size_t bytes, const Knowledge& thread, Epoch epoch,
+                  SiteId site, Conflict& conflict) {
   const std::size_t end = offset + bytes;
   while (offset < end) {
     const Access written = writes_[offset];
@@ -57,7 +55,7 @@ bool Shadow::read(std::size_t offset, std::size_t bytes, const Knowledge& thread
       return false;
     }
     const std::size_t next = same_until(offset, end);
-    const ReaderSets::Id readers = sets_.with(reads_[offset], thread, site);
+    const ReaderSets::Id readers = sets_.with(reads_[offset], thread, epoch, site);
     std::fill(reads_.data() + offset, reads_.data() + next, readers);
     offset = next;
   }

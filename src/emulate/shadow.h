@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "emulate/clock.h"
@@ -26,7 +27,7 @@ class ReaderSets {
   ReaderSets() : last_found_(cache_size) { clear(); }
 
   /// The set with one more reader.
-  Id with(Id set, const Knowledge& reader, SiteId site);
+  Id with(Id set, const Knowledge& reader, Epoch epoch, SiteId site);
   /// A reader whom the thread does not come after, or null.
   [[nodiscard]] const Access* unordered(Id set, const Knowledge& thread) const;
   void clear();
@@ -40,7 +41,7 @@ class ReaderSets {
   };
   static constexpr std::size_t cache_size = 4096;
 
-  Id make(Id set, const Knowledge& reader, SiteId site);
+  Id make(Id set, const Knowledge& reader, Epoch epoch, SiteId site);
 
   std::vector<std::uint32_t> begins_;  // of set s in readers_; the next one's begin is its end
   std::vector<Access> readers_;
@@ -64,11 +65,23 @@ class Shadow {
 
   /// Both take note of the access, up to a conflict, which is then left in `conflict`; whether
   /// there was none.
-  bool read(std::size_t offset, std::size_t bytes, const Knowledge& thread, SiteId site,
-            Conflict& conflict);
-  /// `epoch`: the thread's, or that of its copies.
+  /// `epoch`: the thread's, or that of what it starts.
+  bool read(std::size_t offset, std::size_t bytes, const Knowledge& thread, Epoch epoch,
+            SiteId site, Conflict& conflict);
   bool write(std::size_t offset, std::size_t bytes, const Knowledge& thread, Epoch epoch,
              SiteId site, Conflict& conflict);
+  /// The first of the bytes whose last write the predicate (Epoch) wants.
+  template <typename Predicate>
+  [[nodiscard]] std::optional<Conflict> find_write(std::size_t offset, std::size_t bytes,
+                                                   Predicate&& wanted) const {
+    Epoch last;
+    for (std::size_t i = offset; i < offset + bytes; ++i) {
+      if (writes_[i].epoch == last) continue;
+      last = writes_[i].epoch;
+      if (!last.none() && wanted(last)) return Conflict{i, writes_[i], false};
+    }
+    return std::nullopt;
+  }
   /// Of so many bytes, where it was of fewer.
   void grow(std::size_t bytes);
   /// As at the beginning of a block.

@@ -11,6 +11,7 @@
 #include "core/host_tensor.h"
 #include "emulate/call.h"
 #include "emulate/module_store.h"
+#include "emulate/tensor_map.h"
 #include "family/family.h"
 #include "gate/target.h"
 
@@ -64,7 +65,8 @@ class EmulatedCall {
   void launch(const core::Arguments& arguments) {
     options_.buffers = buffers_of(problem_, arguments);
     std::vector<cuda::Kernel> kernels;
-    for (Launch& launch : launches_) kernels.emplace_back(&launch, launch_on_emulator);
+    for (Launch& launch : launches_)
+      kernels.emplace_back(&launch, launch_on_emulator, encode_for_emulator);
     prepared_->launch(kernels, arguments, nullptr);
   }
 

@@ -24,9 +24,23 @@ inline void arrive_after_copies(Mbarrier& barrier,
   host::call<&host::Machine::mbarrier_arrive_after_copies>(&barrier, host::Site(line));
 }
 
+inline void arrive_and_expect(Mbarrier& barrier, int bytes,
+                              std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::mbarrier_arrive_and_expect>(&barrier, bytes, host::Site(line));
+}
+
+inline void fence_barrier_init(std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::fence_mbarrier_init>(host::Site(line));
+}
+
 inline void wait(const Mbarrier& barrier, int parity,
                  std::source_location line = std::source_location::current()) {
   host::call<&host::Machine::mbarrier_wait>(&barrier, parity, host::Site(line));
+}
+
+inline void wait_suspended(const Mbarrier& barrier, int parity,
+                           std::source_location line = std::source_location::current()) {
+  wait(barrier, parity, line);
 }
 
 }  // namespace flashcore::device

@@ -30,5 +30,8 @@ inline bool block_any(bool answer, std::source_location line = std::source_locat
 inline unsigned char* shared_memory() {
   return host::shared_memory();
 }
+inline unsigned char* tensor_memory() {
+  return host::shared_memory();
+}
 
 }  // namespace flashcore::device
