@@ -78,8 +78,9 @@ void load_box(const EncodedTensor& tensor, const host::Coordinates& at, unsigned
   std::array<unsigned char, 512> bytes;  // NOLINT: a line of the largest box, filled below
   for (const BoxLine& line : tensor.lines(at)) {
     std::memset(bytes.data(), 0, tensor.line_bytes());
-    std::memcpy(bytes.data() + line.begin, reinterpret_cast<const void*>(line.g_first),
-                line.end - line.begin);
+    if (line.begin < line.end)
+      std::memcpy(bytes.data() + line.begin, reinterpret_cast<const void*>(line.g_first),
+                  line.end - line.begin);
     for (std::size_t chunk = 0; chunk < tensor.line_bytes(); chunk += chunk_bytes)
       std::memcpy(shared + tensor.swizzled(s_box + line.offset + chunk), bytes.data() + chunk,
                   chunk_bytes);
@@ -90,6 +91,7 @@ void store_box(const EncodedTensor& tensor, const host::Coordinates& at,
                const unsigned char* shared, std::size_t s_box) {
   std::array<unsigned char, 512> bytes;  // NOLINT: as above
   for (const BoxLine& line : tensor.lines(at)) {
+    if (line.begin == line.end) continue;
     for (std::size_t chunk = 0; chunk < tensor.line_bytes(); chunk += chunk_bytes)
       std::memcpy(bytes.data() + chunk, shared + tensor.swizzled(s_box + line.offset + chunk),
                   chunk_bytes);
