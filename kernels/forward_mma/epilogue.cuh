@@ -20,22 +20,9 @@ using Floats2 = device::Vector<float, 2>;
 
 /// One row of the block, over the keys that it sees within `keys`.
 template <Config C>
-device::CarefulRow<device::Storage<C.element>> careful_question(const Params& params,
-                                                                const BlockTask& task, int row,
-                                                                Keys keys) {
-  using T = device::Storage<C.element>;
-  const Keys visible = intersection(keys_of_row(params, row), keys);
-  return {.g_q = static_cast<const T*>(params.g_q) +
-                 params.q_strides.offset(task.batch, task.head, row),
-          .g_k = static_cast<const T*>(params.g_k) +
-                 params.k_strides.offset(task.batch, task.kv_head, 0),
-          .g_v = static_cast<const T*>(params.g_v) +
-                 params.v_strides.offset(task.batch, task.kv_head, 0),
-          .k_stride = params.k_strides.seq,
-          .v_stride = params.v_strides.seq,
-          .keys = {visible.begin, visible.empty() ? visible.begin : visible.end},
-          .head_dim = params.head_dim,
-          .scale_log2e = params.flip_q_sign != 0 ? -params.scale_log2e : params.scale_log2e};
+auto careful_question(const Params& params, const BlockTask& task, int row, Keys keys) {
+  return device::careful_row_of<device::Storage<C.element>>(params, task.batch, task.head,
+                                                            task.kv_head, row, keys);
 }
 
 template <typename T>

@@ -1,9 +1,6 @@
 // forward_mma's host side.
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
-#include <numbers>
 
 #include "core/error.h"
 #include "family/families.h"
@@ -39,13 +36,8 @@ std::size_t partial_rows_bytes(const Problem& problem, const Config& config) {
 }
 
 Params params_of(const Problem& problem, const Config& config) {
-  const auto clamped = [](long long bound) {
-    return static_cast<int>(std::clamp<long long>(bound, -band_limit, band_limit));
-  };
   Params params;
-  static_cast<device::ForwardParams&>(params) = family::forward_params(problem, block_q(config));
-  params.band_low = clamped(params.band.low);
-  params.band_high = clamped(params.band.high);
+  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
   params.kv_splits = device::make_divisor(static_cast<unsigned>(config.kv_splits));
   params.rows_of_head = device::make_divisor(static_cast<unsigned>(problem.seq_q));
   params.rows = rows_of(problem);
@@ -77,10 +69,7 @@ class ForwardMmaLaunch final : public family::PreparedLaunch {
   void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
               cuda::StreamHandle stream) const override {
     Params params = params_;
-    family::set_arguments(arguments, params);
-    // The kernel takes the largest score for the largest weight, so the scale must be positive.
-    if (params.scale_log2e < 0) params.flip_q_sign = 0x80008000U;
-    params.scale_log2e = std::max(std::abs(params.scale_log2e), std::numeric_limits<float>::min());
+    family::set_narrow_arguments(arguments, params);
     if (shapes_.size() > 1) {
       auto* workspace = static_cast<std::byte*>(arguments.workspace);
       params.g_partial_rows = reinterpret_cast<PartialRow*>(workspace);
@@ -109,13 +98,11 @@ class ForwardMma final : public family::TypedFamily<Config> {
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
       return vectors;
-    if (std::max(problem.seq_q, problem.seq_kv) >= band_limit)
-      return Support::no("forward_mma takes lengths below {}, they are {} and {}", band_limit,
-                         problem.seq_q, problem.seq_kv);
+    if (const Support narrow = family::fits_narrow(problem, name()); !narrow) return narrow;
     for (const core::Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides})
-      if (std::abs(strides.seq) >= band_limit)
-        return Support::no("forward_mma takes seq strides below {} elements, one is {}", band_limit,
-                           strides.seq);
+      if (std::abs(strides.seq) >= device::band_limit)
+        return Support::no("forward_mma takes seq strides below {} elements, one is {}",
+                           device::band_limit, strides.seq);
     return family::fits_grid(problem, block_q(choose_default(problem, gpu)), name());
   }
 

@@ -6,35 +6,13 @@
 
 namespace flashcore::forward_mma {
 
-/// Keys [begin, end); none where end <= begin.
-struct Keys {
-  int begin;
-  int end;
-  constexpr int count() const { return end > begin ? end - begin : 0; }
-  constexpr bool empty() const { return end <= begin; }
-};
-
-constexpr Keys intersection(Keys a, Keys b) {
-  return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
-}
-
-/// The keys between the first that row `first` sees and the last that row `last` sees: what one row
-/// sees, what some rows see, and, with `last` the earlier row, what all of them see.
-constexpr Keys keys_between(const Params& params, int first, int last) {
-  const int begin = first + params.band_low;
-  const int end = last + params.band_high + 1;
-  return {begin > 0 ? begin : 0, end < seq_kv(params) ? end : seq_kv(params)};
-}
-
-constexpr Keys keys_of_row(const Params& params, int row) {
-  return keys_between(params, row, row);
-}
-
-/// The last of `rows` rows from first_row on that exists.
-constexpr int last_row(const Params& params, int first_row, int rows) {
-  const int end = first_row + rows;
-  return (end < seq_q(params) ? end : seq_q(params)) - 1;
-}
+using device::intersection;
+using device::Keys;
+using device::keys_between;
+using device::keys_of_row;
+using device::last_row;
+using device::seq_kv;
+using device::seq_q;
 
 /// The keys that the block of rows from first_row on multiplies: those its rows see, or its split
 /// of them in whole tiles.

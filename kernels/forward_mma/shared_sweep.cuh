@@ -60,7 +60,8 @@ struct SharedSweep {
 #pragma unroll
     for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) own[tile][half] = row_total(rows[tile][half].row_sum);
+      for (int half = 0; half < 2; ++half)
+        own[tile][half] = device::row_total(rows[tile][half].row_sum);
     leave(own);
     device::block_barrier();  // the sums are complete
 #pragma unroll

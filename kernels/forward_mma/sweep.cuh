@@ -62,7 +62,7 @@ struct Sweep {
     for (int tile = 0; tile < row_tiles(C); ++tile)
 #pragma unroll
       for (int half = 0; half < 2; ++half)
-        rows[tile][half].row_sum = row_total(rows[tile][half].row_sum);
+        rows[tile][half].row_sum = device::row_total(rows[tile][half].row_sum);
   }
 
  private:

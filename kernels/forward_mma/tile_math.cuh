@@ -3,10 +3,10 @@
 #pragma once
 
 #include "device/attention/online_softmax.h"
+#include "device/attention/row_reduction.h"
 #include "device/ptx/ldmatrix.h"
 #include "device/ptx/mma.h"
 #include "device/ptx/opaque.h"
-#include "device/ptx/shuffle.h"
 #include "device/ptx/vector.h"
 #include "device/ptx/vote.h"
 #include "device/tile/fragment.h"
@@ -166,21 +166,6 @@ void hide_keys(float (&r_scores)[key_tiles(step_kv(C))][4], int half, int begin,
     }
 }
 
-/// The largest over the lanes that share a row.
-inline float row_maximum(float value) {
-#pragma unroll
-  for (int distance = 1; distance < device::lanes_per_row; distance *= 2)
-    value = device::maximum(value, device::shuffle_xor(value, distance));
-  return value;
-}
-
-inline float row_total(float value) {
-#pragma unroll
-  for (int distance = 1; distance < device::lanes_per_row; distance *= 2)
-    value += device::shuffle_xor(value, distance);
-  return value;
-}
-
 /// The largest score of each of a lane's rows.
 template <Config C>
 using RowMaxima = float[row_tiles(C)][2];
@@ -196,7 +181,7 @@ void find_maxima(const Scores<C>& r_scores, RowMaxima<C>& maxima) {
       for (int key_tile = 0; key_tile < key_tiles(step_kv(C)); ++key_tile)
         largest = device::maximum(largest, device::maximum(r_scores[tile][key_tile][half * 2],
                                                            r_scores[tile][key_tile][half * 2 + 1]));
-      maxima[tile][half] = row_maximum(largest);
+      maxima[tile][half] = device::row_maximum(largest);
     }
 }
 

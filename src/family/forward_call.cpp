@@ -1,6 +1,8 @@
 #include "family/forward_call.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "core/error.h"
@@ -38,6 +40,29 @@ void set_arguments(const core::Arguments& arguments, device::ForwardParams& para
   params.g_o = arguments.o;
   params.g_lse = arguments.lse;
   params.scale_log2e = arguments.scale * std::numbers::log2e_v<float>;
+}
+
+device::NarrowParams narrow_params(const core::Problem& problem, int block_q) {
+  const auto clamped = [](long long bound) {
+    return static_cast<int>(std::clamp<long long>(bound, -device::band_limit, device::band_limit));
+  };
+  device::NarrowParams params;
+  static_cast<device::ForwardParams&>(params) = forward_params(problem, block_q);
+  params.band_low = clamped(params.band.low);
+  params.band_high = clamped(params.band.high);
+  return params;
+}
+
+void set_narrow_arguments(const core::Arguments& arguments, device::NarrowParams& params) {
+  set_arguments(arguments, params);
+  if (params.scale_log2e < 0) params.flip_q_sign = 0x80008000U;
+  params.scale_log2e = std::max(std::abs(params.scale_log2e), std::numeric_limits<float>::min());
+}
+
+core::Support fits_narrow(const core::Problem& problem, std::string_view family) {
+  if (std::max(problem.seq_q, problem.seq_kv) < device::band_limit) return core::Support::yes();
+  return core::Support::no("{} takes lengths below {}, they are {} and {}", family,
+                           device::band_limit, problem.seq_q, problem.seq_kv);
 }
 
 core::Support fits_grid(const core::Problem& problem, int block_q, std::string_view family) {

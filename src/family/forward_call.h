@@ -9,7 +9,7 @@
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "core/support.h"
-#include "device/attention/forward_params.h"
+#include "device/attention/narrow_call.h"
 #include "device/element.h"
 #include "family/family.h"
 
@@ -25,6 +25,14 @@ device::ForwardParams forward_params(const core::Problem& problem, int block_q);
 
 /// Puts in what does.
 void set_arguments(const core::Arguments& arguments, device::ForwardParams& params);
+
+/// The same for kernels that count in 32 bits, as far as the Problem gives it.
+device::NarrowParams narrow_params(const core::Problem& problem, int block_q);
+/// The pointers and the scale, whose sign goes to Q: kernels take the largest score for the largest
+/// weight.
+void set_narrow_arguments(const core::Arguments& arguments, device::NarrowParams& params);
+/// Lengths that 32 bits do not hold.
+core::Support fits_narrow(const core::Problem& problem, std::string_view family);
 
 /// Whether one block for each block_q rows of each head fits a grid.
 core::Support fits_grid(const core::Problem& problem, int block_q, std::string_view family);

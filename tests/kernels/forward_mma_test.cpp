@@ -20,8 +20,10 @@ Params params_of(int queries, int keys, device::Band band, int splits) {
   Params params;
   params.seq_q = queries;
   params.seq_kv = keys;
-  params.band_low = static_cast<int>(std::clamp<long long>(band.low, -band_limit, band_limit));
-  params.band_high = static_cast<int>(std::clamp<long long>(band.high, -band_limit, band_limit));
+  params.band_low =
+      static_cast<int>(std::clamp<long long>(band.low, -device::band_limit, device::band_limit));
+  params.band_high =
+      static_cast<int>(std::clamp<long long>(band.high, -device::band_limit, device::band_limit));
   params.kv_splits = device::make_divisor(static_cast<unsigned>(splits));
   return params;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "device/attention/band.h"
+#include "device/attention/narrow_call.h"
 #include "device/attention/online_softmax.h"
 #include "device/ptx/element.h"
 #include "device/ptx/shuffle.h"
@@ -28,6 +29,21 @@ struct CarefulRow {
   int head_dim;   // at most 256
   float scale_log2e;
 };
+
+/// A row of a call, over those of `keys` that it sees.
+template <typename T>
+inline CarefulRow<T> careful_row_of(const NarrowParams& params, int batch, int head, int kv_head,
+                                    int row, Keys keys) {
+  const Keys visible = intersection(keys_of_row(params, row), keys);
+  return {.g_q = static_cast<const T*>(params.g_q) + params.q_strides.offset(batch, head, row),
+          .g_k = static_cast<const T*>(params.g_k) + params.k_strides.offset(batch, kv_head, 0),
+          .g_v = static_cast<const T*>(params.g_v) + params.v_strides.offset(batch, kv_head, 0),
+          .k_stride = params.k_strides.seq,
+          .v_stride = params.v_strides.seq,
+          .keys = {visible.begin, visible.empty() ? visible.begin : visible.end},
+          .head_dim = params.head_dim,
+          .scale_log2e = params.flip_q_sign != 0 ? -params.scale_log2e : params.scale_log2e};
+}
 
 /// A lane holds the elements lane, lane + 32, … of head_dim.
 inline constexpr int careful_elements = 8;

@@ -1,0 +1,24 @@
+// What the lanes that share a row of a product's sums (device/tile/fragment.h) find together.
+#pragma once
+
+#include "device/ptx/math.h"
+#include "device/ptx/shuffle.h"
+#include "device/tile/fragment.h"
+
+namespace flashcore::device {
+
+inline float row_maximum(float value) {
+#pragma unroll
+  for (int distance = 1; distance < lanes_per_row; distance *= 2)
+    value = maximum(value, shuffle_xor(value, distance));
+  return value;
+}
+
+inline float row_total(float value) {
+#pragma unroll
+  for (int distance = 1; distance < lanes_per_row; distance *= 2)
+    value += shuffle_xor(value, distance);
+  return value;
+}
+
+}  // namespace flashcore::device
