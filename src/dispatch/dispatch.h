@@ -30,7 +30,7 @@ constexpr const char* name(Backend backend) {
 }
 
 /// The GPU that is emulated where nobody says which.
-inline constexpr core::Arch default_emulated_arch{9, 0};
+inline constexpr core::Arch default_emulated_arch{9, 0, true};
 
 struct Device {
   Backend backend = Backend::cpu;

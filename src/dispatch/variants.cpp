@@ -50,6 +50,11 @@ std::span<const Variant> all_variants() {
               .family = "forward_mma",
               .config = "",
               .summary = "mma.sync with scores, probabilities and output in registers"},
+      Variant{.name = "phase_3a",
+              .backend = Backend::cuda,
+              .family = "forward_tma_wgmma",
+              .config = "",
+              .summary = "Hopper's tensor copies and warpgroup products"},
   };
   return variants;
 }

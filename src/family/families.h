@@ -9,5 +9,6 @@ const Family* forward_scalar();
 const Family* forward_wmma();
 const Family* forward_cp_async();
 const Family* forward_mma();
+const Family* forward_tma_wgmma();
 
 }  // namespace flashcore::family

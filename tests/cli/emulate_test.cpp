@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 TEST(EmulateCommand, PrintsWhatTheKernelDidByInstructionMemoryAndLine) {
   const CommandResult result = run_command({"emulate", "--variant", "phase_2e"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("phase_2e on an emulated sm_90: fp16 b=1 h=1 s=128 d=64"));
+  EXPECT_THAT(result.out, HasSubstr("phase_2e on an emulated sm_90a: fp16 b=1 h=1 s=128 d=64"));
   EXPECT_THAT(result.out, HasSubstr("the checks found nothing"));
   EXPECT_THAT(result.out, HasSubstr("kernels/forward_mma/kernel.cuh:"));
   EXPECT_EQ(result.err, "");
@@ -130,7 +130,7 @@ TEST(EmulatorDevice, VerifyChecksTheKernelsAndRepeatsThemThere) {
   ASSERT_EQ(report["checked"].size(), 3U);
   for (const json& each : report["checked"]) EXPECT_EQ(each["status"], "pass") << each;
   const std::string repeat = report["checked"][2]["repeat"];
-  EXPECT_THAT(repeat, HasSubstr("--seed 6 --device emulator --arch sm_90"));
+  EXPECT_THAT(repeat, HasSubstr("--seed 6 --device emulator --arch sm_90a"));
 }
 
 TEST(EmulatorDevice, BenchAsksEveryGateButLatencyAndSaysThatItIsNotTiming) {

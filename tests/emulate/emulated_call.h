@@ -24,7 +24,7 @@ class EmulatedCall {
                const core::Problem& problem,
                std::span<const jit::EmbeddedSource> sources = jit::embedded_sources())
       : problem_(problem),
-        prepared_(family.prepare(problem, config, core::limits_of({9, 0}))),
+        prepared_(family.prepare(problem, config, core::limits_of({9, 0, true}))),
         label_(std::string{family.name()} + ' ' + config.to_string()) {
     for (const auto& spec : family.kernels(config))
       launches_.push_back(

@@ -48,7 +48,7 @@ TEST_P(RemovedBarriers, AreFound) {
   const auto* family = family::find_family(variant->family);
   const auto problem =
       core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 300, GetParam().head_dim);
-  auto config = family->default_config(problem, core::limits_of({9, 0}));
+  auto config = family->default_config(problem, core::limits_of({9, 0, true}));
   if (const auto pinned = dispatch::pinned_of(*variant).config)
     config = family::overlaid(config, *pinned);
   if (!GetParam().config.empty())
@@ -93,7 +93,15 @@ INSTANTIATE_TEST_SUITE_P(
         Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
                 "device::block_barrier();  // the maxima are complete", 256, shared},
         Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
-                "device::block_barrier();  // the sums are complete", 256, shared}));
+                "device::block_barrier();  // the sums are complete", 256, shared},
+        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
+                "device::wait_suspended(barriers.k_full[k_ring.stage], k_ring.parity);"},
+        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
+                "release(barriers.k_empty[0], lane);"},
+        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
+                "device::wgmma_wait<1>();  // the scores are there"},
+        Removed{"phase_3a", "forward_tma_wgmma/producer.cuh",
+                "device::wait_suspended(barriers.v_empty[ring.stage], ring.parity ^ 1);"}));
 
 }  // namespace
 }  // namespace flashcore::emulate

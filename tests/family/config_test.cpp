@@ -31,7 +31,7 @@ using test::message_of;
 
 TEST(ConfigFields, EveryFamilysConfigsSurviveTextAndBack) {
   for (const Family* family : all_families())
-    for (const auto& config : family->shipped_configs(core::limits_of({8, 0})))
+    for (const auto& config : family->shipped_configs(core::limits_of(family->archs().front())))
       EXPECT_EQ(ConfigFields::parse(config.to_string()), config) << config.to_string();
 }
 
@@ -108,7 +108,7 @@ TEST(Family, AThreadsRegistersAreThoseOfTheFullestPartition) {
 }
 
 TEST(Family, AConfigThatNeedsMoreBlocksThanAGridHasIsRefused) {
-  const auto gpu = core::limits_of({9, 0});
+  const auto gpu = core::limits_of({9, 0, true});
   const auto problem =
       core::contiguous_problem(core::Dtype::float16, 1 << 20, 128, 128, 2048, 2048, 64);
   for (const Family* family : all_families()) {

@@ -25,7 +25,7 @@ Outcome outcome_of(const Family& family, const core::Problem& problem, const Con
 std::optional<ConfigFields> default_differing_in(const Family& family, const std::string& field,
                                                  std::int64_t value, const core::GpuLimits& gpu) {
   for (const core::Dtype dtype : {core::Dtype::float16, core::Dtype::bfloat16})
-    for (const int head_dim : {32, 64}) {
+    for (const int head_dim : {32, 64, 128}) {
       const auto problem = core::contiguous_problem(dtype, 1, 2, 2, 300, 300, head_dim);
       if (auto config = family.default_config(problem, gpu); config.at(field) != value)
         return config;
@@ -48,8 +48,8 @@ std::optional<std::pair<ConfigFields, ConfigFields>> pair_differing_in(
 
 TEST(Knobs, EveryFieldChangesTheMachineCodeOrTheLaunch) {
   if (!jit::compiler_available()) GTEST_SKIP() << jit::compiler_unavailable_reason();
-  const auto gpu = core::limits_of({8, 0});
   for (const Family* family : all_families()) {
+    const auto gpu = core::limits_of(family->archs().front());
     const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 300, 300, 32);
     // Some fields are free only where a row is long.
     const auto wide = core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 300, 300, 128);

@@ -1,0 +1,200 @@
+// forward_tma_wgmma's host side.
+#include <algorithm>
+
+#include "core/error.h"
+#include "cuda/tensor_map.h"
+#include "family/families.h"
+#include "family/forward_call.h"
+#include "family/typed_family.h"
+#include "forward_tma_wgmma/config.h"
+#include "forward_tma_wgmma/layout.h"
+#include "forward_tma_wgmma/params.h"
+
+namespace flashcore::forward_tma_wgmma {
+
+namespace {
+
+using core::GpuLimits;
+using core::Problem;
+using core::Support;
+
+constexpr std::uint32_t box_columns = 64;
+constexpr std::uint32_t box_rows_of_o = 16;
+
+Params params_of(const Problem& problem, const Config& config) {
+  Params params;
+  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
+  return params;
+}
+
+/// A call's tensor in boxes of 64 columns by so many rows.
+cuda::TensorBox tensor_box(const Problem& problem, const core::Strides& strides, std::int64_t heads,
+                           std::int64_t seq, std::uint32_t rows) {
+  const auto bytes = [](std::int64_t elements) { return static_cast<std::uint64_t>(elements) * 2; };
+  const auto count = [](std::int64_t elements) { return static_cast<std::uint64_t>(elements); };
+  return {.element = family::element_of(problem.dtype),
+          .dims = {count(problem.head_dim), count(seq), count(heads), count(problem.batch)},
+          .strides_bytes = {bytes(strides.seq), bytes(strides.head), bytes(strides.batch)},
+          .box = {box_columns, rows, 1, 1},
+          .swizzle = cuda::Swizzle::bytes_128};
+}
+
+class Launch final : public family::PreparedLaunch {
+ public:
+  Launch(const Problem& problem, const Config& config)
+      : params_(params_of(problem, config)),
+        q_(tensor_box(problem, problem.q_strides, problem.heads_q, problem.seq_q, warpgroup_rows)),
+        k_(tensor_box(problem, problem.k_strides, problem.heads_kv, problem.seq_kv,
+                      static_cast<std::uint32_t>(config.block_kv))),
+        v_(tensor_box(problem, problem.v_strides, problem.heads_kv, problem.seq_kv,
+                      static_cast<std::uint32_t>(config.block_kv))),
+        o_(tensor_box(problem, problem.o_strides, problem.heads_q, problem.seq_q, box_rows_of_o)) {
+    family::check_grid(problem, block_q(config));
+    const auto blocks =
+        family::q_blocks(problem, block_q(config)) * problem.heads_q * problem.batch;
+    shape_ = {.grid = static_cast<unsigned>(blocks),
+              .block = static_cast<unsigned>(threads(config)),
+              .shared_bytes = static_cast<unsigned>(layout(config).total)};
+  }
+
+  void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
+              cuda::StreamHandle stream) const override {
+    Params params = params_;
+    family::set_narrow_arguments(arguments, params);
+    params.q_map = kernels[0].tensor_map(q_, arguments.q);
+    params.k_map = kernels[0].tensor_map(k_, arguments.k);
+    params.v_map = kernels[0].tensor_map(v_, arguments.v);
+    params.o_map = kernels[0].tensor_map(o_, arguments.o);
+    kernels[0].launch(shape_, stream, params);
+  }
+
+  [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
+
+ private:
+  Params params_;
+  cuda::TensorBox q_, k_, v_, o_;
+  cuda::LaunchShape shape_;
+};
+
+/// A capacity that tiles of 64 columns make up: 64, 128 or 256.
+int capacity(std::int64_t head_dim) {
+  return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256;
+}
+
+/// Why the copy engine cannot take a tensor of these strides, unless it can.
+Support copyable(std::string_view what, const core::Strides& strides) {
+  for (const std::int64_t stride : {strides.batch, strides.head, strides.seq})
+    if (stride < 0 || stride % 8 != 0 || stride >= std::int64_t{1} << 39)
+      return Support::no(
+          "{}: the copy engine takes strides that are multiples of 8 elements in "
+          "[0, 2^39), one is {}",
+          what, stride);
+  return Support::yes();
+}
+
+class ForwardTmaWgmma final : public family::TypedFamily<Config> {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "forward_tma_wgmma"; }
+  [[nodiscard]] std::string_view summary() const override {
+    return "tensor copies and warpgroup products, fp16 and bf16, head_dim up to 256: Hopper";
+  }
+  [[nodiscard]] std::vector<core::Arch> archs() const override { return {{9, 0, true}}; }
+
+  [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
+    if (const Support hopper = needs_hopper(gpu); !hopper) return hopper;
+    if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
+      return vectors;
+    if (problem.seq_kv == 0) return Support::no("{} needs keys, there are none", name());
+    if (const Support narrow = family::fits_narrow(problem, name()); !narrow) return narrow;
+    for (const auto& [what, strides] :
+         {std::pair{"q", problem.q_strides}, std::pair{"k", problem.k_strides},
+          std::pair{"v", problem.v_strides}, std::pair{"o", problem.o_strides}})
+      if (const Support copies = copyable(what, strides); !copies) return copies;
+    return family::fits_grid(problem, block_q(choose_default(problem, gpu)), name());
+  }
+
+ protected:
+  using TypedFamily::valid;
+
+  [[nodiscard]] Support valid(const Config& config, const GpuLimits& gpu) const override {
+    if (const Support hopper = needs_hopper(gpu); !hopper) return hopper;
+    if (config.head_dim != capacity(config.head_dim))
+      return Support::no("head_dim {} is none of 64, 128 and 256", config.head_dim);
+    if (config.consumers < 1 || config.consumers > 3)
+      return Support::no("consumers {} is not in [1, 3]", config.consumers);
+    if (config.take_turns && config.consumers != 2)
+      return Support::no("take_turns needs two consumers, there are {}", config.consumers);
+    if (config.block_kv != 64 && config.block_kv != 96 && config.block_kv != 128 &&
+        config.block_kv != 192)
+      return Support::no("block_kv {} is none of 64, 96, 128 and 192", config.block_kv);
+    if (config.stages < 1 || config.stages > 8)
+      return Support::no("stages {} is not in [1, 8]", config.stages);
+    // Output, scores and weights; the rest is from ptxas's report.
+    const int registers = config.head_dim / 2 + config.block_kv / 2 + config.block_kv / 4 + 40;
+    if (registers > consumer_registers(config))
+      return Support::no("a thread would hold about {} registers of {}", registers,
+                         consumer_registers(config));
+    return family::fits_shared_memory(layout(config).total, gpu);
+  }
+
+  [[nodiscard]] Config choose_default(const Problem& problem,
+                                      const GpuLimits& /*gpu*/) const override {
+    Config config{.element = family::element_of(problem.dtype),
+                  .head_dim = capacity(problem.head_dim)};
+    if (config.head_dim == 256) config.block_kv = 64;
+    return config;
+  }
+
+  [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
+                                               const GpuLimits& gpu) const override {
+    std::vector<Config> configs;
+    Config config = choose_default(problem, gpu);
+    for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
+      for (const int block_kv : {64, 96, 128, 192})
+        for (config.stages = 1; config.stages <= 4; ++config.stages)
+          for (const bool take_turns : {false, true}) {
+            config.block_kv = block_kv;
+            config.take_turns = take_turns;
+            configs.push_back(config);
+          }
+    return configs;
+  }
+
+  /// None, while the dispatcher prefers forward_mma (README.md).
+  [[nodiscard]] std::vector<Config> shipped(const GpuLimits& /*gpu*/) const override { return {}; }
+
+  [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
+    return {kernel_of(config)};
+  }
+
+  [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
+    // As ptxas counts, before the warpgroups divide the file.
+    return {.registers = 65536 / threads(config) / 8 * 8,
+            .dynamic_shared_bytes = layout(config).total,
+            .conflict_free_tiles = true};
+  }
+
+  [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
+      const Problem& problem, const Config& config) const override {
+    return std::make_unique<Launch>(problem, config);
+  }
+
+ private:
+  [[nodiscard]] Support needs_hopper(const GpuLimits& gpu) const {
+    if (gpu.arch == core::Arch{9, 0, true}) return Support::yes();
+    return Support::no("{} needs sm_90a, the GPU is {}", name(), gpu.arch.to_string());
+  }
+};
+
+}  // namespace
+
+}  // namespace flashcore::forward_tma_wgmma
+
+namespace flashcore::family {
+
+const Family* forward_tma_wgmma() {
+  static const flashcore::forward_tma_wgmma::ForwardTmaWgmma family;
+  return &family;
+}
+
+}  // namespace flashcore::family
