@@ -18,6 +18,7 @@ using core::GpuLimits;
 using core::Problem;
 using core::Support;
 
+constexpr core::Arch sm_90a{9, 0, true};
 constexpr std::uint32_t box_columns = 64;
 constexpr std::uint32_t box_rows_of_o = 16;
 
@@ -98,7 +99,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::string_view summary() const override {
     return "tensor copies and warpgroup products, fp16 and bf16, head_dim up to 256: Hopper";
   }
-  [[nodiscard]] std::vector<core::Arch> archs() const override { return {{9, 0, true}}; }
+  [[nodiscard]] std::vector<core::Arch> archs() const override { return {sm_90a}; }
 
   [[nodiscard]] Support supports(const Problem& problem, const GpuLimits& gpu) const override {
     if (const Support hopper = needs_hopper(gpu); !hopper) return hopper;
@@ -169,7 +170,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
 
   [[nodiscard]] family::ResourceBudget budget(const Config& config) const override {
     // As ptxas counts, before the warpgroups divide the file.
-    return {.registers = 65536 / threads(config) / 8 * 8,
+    return {.registers = family::registers_per_thread(threads(config), core::limits_of(sm_90a)),
             .dynamic_shared_bytes = layout(config).total,
             .conflict_free_tiles = true};
   }
@@ -181,8 +182,9 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
 
  private:
   [[nodiscard]] Support needs_hopper(const GpuLimits& gpu) const {
-    if (gpu.arch == core::Arch{9, 0, true}) return Support::yes();
-    return Support::no("{} needs sm_90a, the GPU is {}", name(), gpu.arch.to_string());
+    if (gpu.arch == sm_90a) return Support::yes();
+    return Support::no("{} needs {}, the GPU is {}", name(), sm_90a.to_string(),
+                       gpu.arch.to_string());
   }
 };
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "device/ptx/warpgroup.h"
+#include "device/tile/warpgroup.h"
 #include "forward_tma_wgmma/consumer.cuh"
 #include "forward_tma_wgmma/epilogue.cuh"
 #include "forward_tma_wgmma/producer.cuh"

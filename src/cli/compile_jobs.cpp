@@ -55,7 +55,10 @@ std::vector<family::ConfigFields> chosen_configs(const CompileChoice& choice,
 void plan_for_arch(const CompileChoice& choice, core::Arch arch, CompilePlan& plan) {
   const family::Family& family = *choice.family;
   const auto skip = [&](std::string reason) {
-    plan.skipped.push_back({std::string{family.name()}, arch, std::move(reason)});
+    // A family may be chosen more than once: by itself, and for its variants.
+    Skipped skipped{std::string{family.name()}, arch, std::move(reason)};
+    if (std::find(plan.skipped.begin(), plan.skipped.end(), skipped) == plan.skipped.end())
+      plan.skipped.push_back(std::move(skipped));
   };
   const std::vector<core::Arch> claimed = family.archs();
   if (!contains(claimed, arch)) {

@@ -26,6 +26,8 @@ struct Skipped {
   std::string family;
   core::Arch arch;
   std::string reason;
+
+  bool operator==(const Skipped&) const = default;
 };
 
 struct CompilePlan {

@@ -85,6 +85,8 @@ TEST(CompilePlan, SkipsWhatAFamilyDoesNotClaimAndSaysSo) {
   EXPECT_EQ(plan.jobs[0].arch, sm_90a);
   ASSERT_EQ(plan.skipped.size(), 2U);
   EXPECT_EQ(plan.skipped[0].reason, "it claims sm_90a");
+  // Chosen twice, by itself and for a variant, it is said once.
+  EXPECT_EQ(plan_jobs({{&family, {}}, {&family, {}}}, {sm_80, sm_90, sm_90a}).skipped.size(), 2U);
 }
 
 TEST(CompilePlan, CompilesForThePlainArchitectureWhereTheSpecificOneIsNotClaimed) {

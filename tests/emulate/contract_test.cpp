@@ -2,7 +2,6 @@
 // another order of the threads for each.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "gate/random_problem.h"
 #include "gate/runtime_gates.h"
 #include "gate/target.h"
+#include "support/problem_count.h"
 
 namespace flashcore::family {
 
@@ -30,12 +30,6 @@ namespace {
 
 constexpr dispatch::Device emulator{.backend = dispatch::Backend::emulator};
 constexpr std::array emulated_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
-
-/// How many random Problems: $FLASHCORE_TEST_PROBLEMS, or `usual`.
-std::uint64_t problem_count(std::uint64_t usual) {
-  const char* given = std::getenv("FLASHCORE_TEST_PROBLEMS");
-  return given == nullptr ? usual : std::strtoull(given, nullptr, 10);
-}
 
 struct EmulatedProblem {
   core::Problem problem;
@@ -76,7 +70,7 @@ std::string family_name(const ::testing::TestParamInfo<const family::Family*>& i
 TEST_P(EmulatedFamily, RandomProblemsAgreeWithTheOracleAndPassEveryCheck) {
   const auto& family = *GetParam();
   std::vector<EmulatedProblem> calls;
-  for (std::uint64_t seed = 0; seed < problem_count(48); ++seed) {
+  for (std::uint64_t seed = 0; seed < test::problem_count(48); ++seed) {
     // Mostly heads of one capacity, because each costs a run of the compiler; now and then wide.
     const bool wide = seed % 8 == 7;
     const auto problem = gate::random_problem(seed, {.max_batch = 2,
@@ -89,7 +83,7 @@ TEST_P(EmulatedFamily, RandomProblemsAgreeWithTheOracleAndPassEveryCheck) {
     if (family.supports(problem, core::limits_of(emulator.arch)))
       calls.push_back({problem, {.family = std::string{family.name()}, .config = {}}, seed});
   }
-  EXPECT_GE(calls.size(), problem_count(48) / 3);
+  EXPECT_GE(calls.size(), test::problem_count(48) / 3);
   expect_contract(calls);
 }
 

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "core/dtype.h"
 #include "cuda/driver.h"
 #include "dispatch/dispatch.h"
 #include "family/family.h"
+#include "support/problem_count.h"
 
 namespace flashcore::test {
 
@@ -23,12 +23,6 @@ class GpuTest : public ::testing::Test {
     if (cuda::device_count() == 0) GTEST_SKIP() << "no GPU: the driver finds none";
   }
 };
-
-/// How many random Problems to run: $FLASHCORE_TEST_PROBLEMS, which slow tools set, or `usual`.
-inline std::uint64_t problem_count(std::uint64_t usual) {
-  const char* given = std::getenv("FLASHCORE_TEST_PROBLEMS");
-  return given == nullptr ? usual : std::strtoull(given, nullptr, 10);
-}
 
 /// The families that claim this machine's first GPU.
 inline std::vector<const family::Family*> families_here() {

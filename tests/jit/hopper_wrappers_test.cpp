@@ -17,6 +17,7 @@ constexpr EmbeddedSource every_wrapper{"every_wrapper/kernel.cuh", R"(
 #include "device/ptx/tensor_copy.h"
 #include "device/ptx/warpgroup.h"
 #include "device/ptx/wgmma.h"
+#include "device/tile/warpgroup.h"
 namespace flashcore::device {
 struct Params { TensorMap in; TensorMap out; float* sums; };
 template <typename T, int N>

@@ -2,14 +2,9 @@
 // "ld" and "st" with .v2 and .v4).
 #pragma once
 
-namespace flashcore::device {
+#include "device/tile/vector.h"
 
-/// Aligned to its size, which is at most 16 bytes: what one load or store instruction carries.
-template <typename T, int Count>
-struct alignas(sizeof(T) * Count) Vector {
-  static_assert(sizeof(T) * Count <= 16, "no instruction moves more than 16 bytes");
-  T values[Count];
-};
+namespace flashcore::device {
 
 template <typename T, int Count>
 inline Vector<T, Count> load_vector(const T* source) {

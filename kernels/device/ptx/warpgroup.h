@@ -1,15 +1,7 @@
-// Four warps that execute matrix products together, and their share of the register file.
+// A warpgroup's share of the register file.
 #pragma once
 
-#include "device/ptx/thread.h"
-
 namespace flashcore::device {
-
-inline constexpr int warpgroup_threads = 128;
-
-inline int warpgroup_index() {
-  return thread_index() / warpgroup_threads;
-}
 
 /// From now on each thread of the warpgroup has this many registers: a multiple of 8 from 24 to
 /// 256. Every warp of the warpgroup executes it (PTX ISA 9.7.19, "setmaxnreg"). `up` waits until

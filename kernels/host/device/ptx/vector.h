@@ -2,15 +2,10 @@
 // a host compiler may make several of it.
 #pragma once
 
+#include "device/tile/vector.h"
 #include "host/current.h"
 
 namespace flashcore::device {
-
-template <typename T, int Count>
-struct alignas(sizeof(T) * Count) Vector {
-  static_assert(sizeof(T) * Count <= 16, "no instruction moves more than 16 bytes");
-  T values[Count];
-};
 
 template <typename T, int Count>
 inline Vector<T, Count> load_vector(const T* source,

@@ -1,15 +1,9 @@
-// Four warps that execute matrix products together. There is no register file to share.
+// A warpgroup's share of the register file: there is none.
 #pragma once
 
-#include "device/ptx/thread.h"
+#include "host/current.h"
 
 namespace flashcore::device {
-
-inline constexpr int warpgroup_threads = 128;
-
-inline int warpgroup_index() {
-  return thread_index() / warpgroup_threads;
-}
 
 template <int Registers>
 inline void set_registers_up(std::source_location line = std::source_location::current()) {

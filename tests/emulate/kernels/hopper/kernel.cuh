@@ -10,6 +10,7 @@
 #include "device/ptx/warpgroup.h"
 #include "device/ptx/wgmma.h"
 #include "device/tile/fragment.h"
+#include "device/tile/warpgroup.h"
 #include "hopper/params.h"
 
 namespace flashcore::hopper {
