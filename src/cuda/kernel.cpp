@@ -1,12 +1,31 @@
 #include "cuda/kernel.h"
 
+#include <array>
+
+#include "core/error.h"
 #include "cuda/driver_api.h"
 
 namespace flashcore::cuda {
 
+void require_clusters(const LaunchShape& shape) {
+  if (shape.cluster >= 1 && shape.cluster <= most_blocks_per_cluster &&
+      shape.grid % shape.cluster == 0)
+    return;
+  core::fail(core::Status::invalid_argument,
+             "launch: {} blocks in clusters of {}; a cluster has 1 to {} blocks, and divides the "
+             "grid",
+             shape.grid, shape.cluster, most_blocks_per_cluster);
+}
+
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
                    const void* params) {
-  api::LaunchAttribute cluster{.id = api::cluster_dimension, .value = {shape.cluster, 1, 1}};
+  require_clusters(shape);
+  std::array<api::LaunchAttribute, 2> attributes;
+  unsigned count = 0;
+  if (shape.cluster > 1)
+    attributes[count++] = {.id = api::cluster_dimension, .value = {shape.cluster, 1, 1}};
+  if (shape.overlap)
+    attributes[count++] = {.id = api::programmatic_stream_serialization, .value = {1}};
   const api::LaunchConfig config{
       .grid_x = shape.grid,
       .grid_y = 1,
@@ -16,8 +35,8 @@ void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream
       .block_z = 1,
       .shared_bytes = shape.shared_bytes,
       .stream = static_cast<api::Stream>(stream),
-      .attributes = &cluster,
-      .attribute_count = shape.cluster > 1 ? 1U : 0U,
+      .attributes = attributes.data(),
+      .attribute_count = count,
   };
   void* arguments[] = {const_cast<void*>(params)};  // the driver only reads it
   api::check(api::driver().cuLaunchKernelEx(&config, static_cast<api::Function>(function),

@@ -16,16 +16,25 @@ struct LaunchShape {
   unsigned block = 1;    // threads per block
   unsigned cluster = 1;  // blocks per cluster
   unsigned shared_bytes = 0;
+  /// May begin before the kernel ahead of it in the stream has ended: it then calls
+  /// wait_for_predecessor before it touches what that one writes, or reads (sm_90).
+  bool overlap = false;
 
   bool operator==(const LaunchShape&) const = default;
 };
+
+/// What every GPU with clusters takes.
+inline constexpr unsigned most_blocks_per_cluster = 8;
+
+/// Throws invalid_argument where the clusters are too large, or do not make up the grid.
+void require_clusters(const LaunchShape& shape);
 
 /// How a kernel is launched, given its handle: the driver's way, or the emulator's, to which handle
 /// and stream mean other things.
 using Launcher = void (*)(void* function, const LaunchShape& shape, StreamHandle stream,
                           const void* params);
 
-/// cuLaunchKernelEx. Throws when the driver refuses.
+/// cuLaunchKernelEx. Throws what require_clusters throws, and when the driver refuses.
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
                    const void* params);
 

@@ -126,10 +126,35 @@ TEST_F(Runtime, LaunchesWithOneCallAndPassesTheShapeAndTheParams) {
 
 TEST_F(Runtime, AClusterIsALaunchAttribute) {
   Kernel(nullptr).launch({.grid = 8, .block = 1, .cluster = 4}, nullptr, 0);
-  ASSERT_EQ(fake_->launch.attribute_count, 1U);
-  EXPECT_EQ(fake_->launch_attribute.id, api::cluster_dimension);
-  EXPECT_EQ(fake_->launch_attribute.value[0], 4U);
-  EXPECT_EQ(fake_->launch_attribute.value[1] * fake_->launch_attribute.value[2], 1U);
+  ASSERT_EQ(fake_->launch_attributes.size(), 1U);
+  const api::LaunchAttribute& cluster = fake_->launch_attributes[0];
+  EXPECT_EQ(cluster.id, api::cluster_dimension);
+  EXPECT_EQ(cluster.value[0], 4U);
+  EXPECT_EQ(cluster.value[1] * cluster.value[2], 1U);
+}
+
+TEST_F(Runtime, OverlapWithTheKernelBeforeIsALaunchAttribute) {
+  Kernel(nullptr).launch({.overlap = true}, nullptr, 0);
+  ASSERT_EQ(fake_->launch_attributes.size(), 1U);
+  EXPECT_EQ(fake_->launch_attributes[0].id, api::programmatic_stream_serialization);
+  EXPECT_EQ(fake_->launch_attributes[0].value[0], 1U);
+  Kernel(nullptr).launch({.grid = 6, .cluster = 2, .overlap = true}, nullptr, 0);
+  ASSERT_EQ(fake_->launch_attributes.size(), 2U);
+  EXPECT_EQ(fake_->launch_attributes[0].id, api::cluster_dimension);
+  EXPECT_EQ(fake_->launch_attributes[1].id, api::programmatic_stream_serialization);
+}
+
+TEST_F(Runtime, RefusesClustersThatAreTooLargeOrDoNotMakeUpTheGrid) {
+  for (const auto& [grid, cluster] : {std::pair{16U, 16U}, {6U, 4U}, {6U, 0U}}) {
+    const auto [status, message] = error_of([grid = grid, cluster = cluster] {
+      Kernel(nullptr).launch({.grid = grid, .cluster = cluster}, nullptr, 0);
+    });
+    EXPECT_EQ(status, core::Status::invalid_argument);
+    EXPECT_EQ(message, fmt::format("launch: {} blocks in clusters of {}; a cluster has 1 to 8 "
+                                   "blocks, and divides the grid",
+                                   grid, cluster));
+  }
+  EXPECT_THAT(fake_->calls, ElementsAre());
 }
 
 TEST_F(Runtime, AFailedCallNamesItselfAndTheDriversError) {

@@ -67,6 +67,69 @@ __global__ void __launch_bounds__(256, 1) every_wrapper(const __grid_constant__ 
 }  // namespace flashcore::device
 )"};
 
+/// The wrappers of a cluster: each of them once, for each size of what it moves.
+constexpr EmbeddedSource cluster_wrappers{"cluster_wrappers/kernel.cuh", R"(
+#include "device/ptx/cluster.h"
+#include "device/ptx/tensor_copy.h"
+#include "device/ptx/thread.h"
+namespace flashcore::device {
+struct Params { TensorMap in; float* sums; };
+template <int Count>
+void exchange(PeerAddress peer, PeerAddress filled, float* g_sums) {
+  Vector<float, Count> values = load_peer<Count>(peer);
+  for (float& value : values.values) value += 1.0F;
+  store_peer(peer.at(64), values);
+  store_peer_counted(peer.at(128), values, filled);
+  for (int i = 0; i < Count; ++i) g_sums[i] = values.values[i];
+}
+__global__ void __launch_bounds__(128, 1) cluster_wrappers(const __grid_constant__ Params params) {
+  unsigned char* s_tile = tensor_memory();
+  Mbarrier& loaded = *reinterpret_cast<Mbarrier*>(s_tile + 65536);
+  Mbarrier& filled = *reinterpret_cast<Mbarrier*>(s_tile + 65544);
+  const int next = (cluster_rank() + 1) % cluster_size();
+  if (thread_index() == 0) {
+    init(loaded, 1);
+    init(filled, 1);
+    fence_barrier_init();
+  }
+  cluster_arrive_relaxed();
+  cluster_wait();
+  if (thread_index() == 0) {
+    arrive_and_expect(loaded, 65536);
+    copy_tensor_multicast(params.in, s_tile, loaded,
+                          static_cast<unsigned short>((1 << cluster_size()) - 1), 0, 1, 2, 3);
+  }
+  wait_suspended(loaded, 0);
+  const PeerAddress s_peer = peer_address(shared_address(s_tile + thread_index() * 256), next);
+  const PeerAddress peer_filled = peer_address(shared_address(&filled), next);
+  exchange<1>(s_peer, peer_filled, params.sums);
+  exchange<2>(s_peer, peer_filled, params.sums);
+  exchange<4>(s_peer, peer_filled, params.sums);
+  store_peer(s_peer, 1.0F);
+  store_peer(s_peer, Vector<unsigned, 4>{{1, 2, 3, 4}});
+  store_peer_counted(s_peer, 1.0F, peer_filled);
+  fence_async_proxy();
+  block_barrier();
+  if (thread_index() == 0) {
+    copy_to_peer(s_peer, s_tile, 1024, peer_filled);
+    arrive_peer(peer_filled);
+  }
+  wait_cluster(filled, 0);
+  cluster_barrier();
+}
+}  // namespace flashcore::device
+)"};
+
+TEST(ClusterWrappers, AreTakenByTheCompiler) {
+  REQUIRE_COMPILER();
+  std::vector<EmbeddedSource> sources(embedded_sources().begin(), embedded_sources().end());
+  sources.push_back(cluster_wrappers);
+  const Binary binary = compile(
+      {"cluster_wrappers/kernel.cuh", "flashcore::device::cluster_wrappers"}, sm_90a, sources);
+  EXPECT_EQ(binary.report.spill_bytes, 0);
+  EXPECT_EQ(binary.report.stack_bytes, 0);
+}
+
 class HopperWrappers : public testing::TestWithParam<int> {};
 
 TEST_P(HopperWrappers, AreTakenByTheCompilerForBothElements) {

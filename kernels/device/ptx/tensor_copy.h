@@ -27,6 +27,18 @@ inline void copy_tensor(const TensorMap& map, unsigned char* s_to, Mbarrier& bar
       : "memory");
 }
 
+/// The same into every block of the cluster whose rank's bit is set in `block_mask`: the box, and
+/// its transactions, arrive at the same offsets of each. Those blocks have initialised the barrier,
+/// and this one knows it (cluster.h).
+inline void copy_tensor_multicast(const TensorMap& map, unsigned char* s_to, Mbarrier& barrier,
+                                  unsigned short block_mask, int c0, int c1, int c2, int c3) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5, %6, %7}], [%2], %3;" ::"r"(shared_address(s_to)),
+      "l"(&map), "r"(shared_address(&barrier)), "h"(block_mask), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+      : "memory");
+}
+
 /// Starts a store of the box at (c0, c1, c2, c3). Whoever wrote the shared memory has called
 /// fence_async_proxy, and a barrier lies between that and this.
 inline void store_tensor(const TensorMap& map, const unsigned char* s_from, int c0, int c1, int c2,

@@ -24,11 +24,11 @@ struct FakeDriver {
   api::Result failure = 0;
 
   // Told to a test:
-  std::vector<std::string> calls;           // those that change something, in order
-  std::vector<api::Context> contexts;       // the calling thread's stack, the current one last
-  api::LaunchConfig launch{};               // the last one
-  api::LaunchAttribute launch_attribute{};  // its first attribute, when it had one
-  int launched_value = 0;                   // the int that its params began with
+  std::vector<std::string> calls;      // those that change something, in order
+  std::vector<api::Context> contexts;  // the calling thread's stack, the current one last
+  api::LaunchConfig launch{};          // the last one
+  std::vector<api::LaunchAttribute> launch_attributes;
+  int launched_value = 0;  // the int that its params began with
   int shared_limit = 0;
   int capture_mode = -1;
   EncodedMap encoded{};

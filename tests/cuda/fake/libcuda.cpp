@@ -123,7 +123,8 @@ FAKE api::Result cuFuncSetAttribute(api::Function, api::FunctionAttribute, int v
 FAKE api::Result cuLaunchKernelEx(const api::LaunchConfig* config, api::Function, void** params,
                                   void**) {
   fake_driver()->launch = *config;
-  if (config->attribute_count > 0) fake_driver()->launch_attribute = config->attributes[0];
+  fake_driver()->launch_attributes.assign(config->attributes,
+                                          config->attributes + config->attribute_count);
   std::memcpy(&fake_driver()->launched_value, params[0], sizeof(int));
   return note("cuLaunchKernelEx");
 }
