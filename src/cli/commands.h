@@ -18,6 +18,7 @@ void add_gate(CLI::App& app, int& exit_code);
 void add_compile(CLI::App& app, int& exit_code);
 /// And, hidden, the process that the profiler watches.
 void add_profile(CLI::App& app, int& exit_code);
+void add_tune(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 /// Hidden: the process in which a variant is measured.
 void add_worker(CLI::App& app, int& exit_code);

@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   cli::add_gate(app, exit_code);
   cli::add_compile(app, exit_code);
   cli::add_profile(app, exit_code);
+  cli::add_tune(app, exit_code);
   cli::add_report(app, exit_code);
   cli::add_worker(app, exit_code);
   try {

@@ -50,6 +50,10 @@ void add_call_flags(CLI::App& command, ProblemFlags& flags) {
                   "Variants by name, with commas or repeated (see `flashcore info`); without it, "
                   "every one that runs here")
       ->delimiter(',');
+  add_shape_flags(command, flags);
+}
+
+void add_shape_flags(CLI::App& command, ProblemFlags& flags) {
   command
       .add_option("--shape", flags.shapes,
                   "b=1,h=8,s=512,d=64[,hkv=HEADS][,skv=KEYS]: batch, query heads, queries, "

@@ -22,11 +22,13 @@ struct ProblemFlags {
   [[nodiscard]] bool emulated() const { return device == "emulator"; }
 };
 
-/// --variant, --shape, --dtype, --mask and --window.
+/// --shape, --dtype, --mask and --window.
+void add_shape_flags(CLI::App& command, ProblemFlags& flags);
+/// Those, and --variant.
 void add_call_flags(CLI::App& command, ProblemFlags& flags);
 /// --arch: which GPU the emulator stands for.
 void add_arch_flag(CLI::App& command, ProblemFlags& flags);
-/// Those, and --device.
+/// --variant, --shape and the others, --device and --arch.
 void add_problem_flags(CLI::App& command, ProblemFlags& flags);
 
 /// Throw invalid_argument naming the flag and the value.

@@ -1,6 +1,8 @@
 // Reading JSON that someone else wrote: every complaint names the place.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -34,6 +36,11 @@ class JsonReader {
   [[nodiscard]] std::string string() const {
     if (!value_.is_string()) expected("a string");
     return value_.get<std::string>();
+  }
+
+  [[nodiscard]] bool boolean() const {
+    if (!value_.is_boolean()) expected("true or false");
+    return value_.get<bool>();
   }
 
   [[nodiscard]] double number() const {
@@ -71,6 +78,14 @@ class JsonReader {
     if (!value_.is_object()) expected("an object");
     for (const auto& [key, member] : value_.items())
       visit(key, JsonReader{member, path_ + "." + key});
+  }
+
+  /// Throws where the object has a member of another name.
+  void check_members(std::initializer_list<std::string_view> known) const {
+    for_each_member([&](const std::string& key, const JsonReader&) {
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        core::fail(core::Status::invalid_argument, "{}: {} is not known here", path_, key);
+    });
   }
 
   [[noreturn]] void expected(std::string_view what) const {

@@ -1,0 +1,89 @@
+#include "tune/space.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "core/error.h"
+
+namespace flashcore::tune {
+
+using family::ConfigFields;
+
+Space::Space(const std::vector<ConfigFields>& configs, const ConfigFields& start) {
+  for (const ConfigFields& config : configs) {
+    family::check_field_names(config, start);
+    add(config);
+  }
+  add(start);
+  start_ = *find(start);
+  find_axes();
+}
+
+void Space::add(const ConfigFields& config) {
+  if (index_.try_emplace(config.to_string(), configs_.size()).second) configs_.push_back(config);
+}
+
+std::optional<std::size_t> Space::find(const ConfigFields& config) const {
+  const auto found = index_.find(config.to_string());
+  if (found == index_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Space::find_axes() {
+  genes_.resize(configs_.size());
+  for (const auto& [field, start_value] : configs_[start_].fields()) {
+    std::set<std::int64_t> values;
+    for (const ConfigFields& config : configs_) values.insert(config.at(field));
+    if (values.size() < 2) continue;
+    const Axis& axis =
+        axes_.emplace_back(Axis{field, std::vector<std::int64_t>(values.begin(), values.end())});
+    for (std::size_t i = 0; i < configs_.size(); ++i) {
+      const auto place =
+          std::lower_bound(axis.values.begin(), axis.values.end(), configs_[i].at(field));
+      genes_[i].push_back(static_cast<int>(place - axis.values.begin()));
+    }
+  }
+}
+
+double Space::distance(const Genes& a, const Genes& b) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < axes_.size(); ++i)
+    sum += std::abs(a[i] - b[i]) / static_cast<double>(axes_[i].values.size() - 1);
+  return sum;
+}
+
+Untried::Untried(const Space& space)
+    : space_(space), untried_(space.size(), true), left_(space.size()) {}
+
+std::size_t Untried::take(std::size_t index) {
+  if (!untried_[index])
+    core::fail(core::Status::internal, "tune: {} was tried", space_.config(index).to_string());
+  untried_[index] = false;
+  --left_;
+  return index;
+}
+
+std::size_t Untried::take_random(Random& random) {
+  std::size_t nth = random.below(left_);
+  std::size_t index = 0;
+  while (!untried_[index] || nth-- > 0) ++index;
+  return take(index);
+}
+
+std::size_t Untried::take_nearest(const Genes& genes, Random& random) {
+  std::vector<std::size_t> nearest;
+  double least = std::numeric_limits<double>::infinity();
+  constexpr double rounding = 1e-9;  // of a sum of fractions
+  for (std::size_t i = 0; i < space_.size(); ++i) {
+    if (!untried_[i]) continue;
+    const double distance = space_.distance(genes, space_.genes(i));
+    if (distance < least - rounding) nearest.clear();
+    if (distance < least + rounding) nearest.push_back(i);
+    least = std::min(least, distance);
+  }
+  return take(nearest[random.below(nearest.size())]);
+}
+
+}  // namespace flashcore::tune

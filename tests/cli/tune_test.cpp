@@ -1,0 +1,93 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/tune_flags.h"
+#include "support/command.h"
+#include "support/message_of.h"
+#include "support/temp_dir.h"
+#include "tune/landscape.h"
+
+namespace flashcore {
+namespace {
+
+using nlohmann::json;
+using test::message_of;
+using test::run_command;
+using test::TempDir;
+
+class TuneCommand : public ::testing::Test {
+ protected:
+  TuneCommand() {
+    test::write_text(table_, to_text(tune::test::table_of_space(tune::test::hilly_space(),
+                                                                tune::test::mostly_crashing)));
+  }
+
+  TempDir folder_;
+  std::string table_ = folder_.file("table.jsonl");
+};
+
+TEST_F(TuneCommand, ASimulationSaysALineForEachGenerationAndTheBestAtTheEnd) {
+  const std::string file = folder_.file("result.json");
+  const auto result = run_command({"tune", "--simulate", table_, "--seed", "5", "--json", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 10) << result.err;
+  EXPECT_NE(result.err.find("generation 10: 222 tried, best "), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find(" crashed"), std::string::npos) << result.err;
+  EXPECT_NE(result.out.find("ended by: generations"), std::string::npos) << result.out;
+  const json document = json::parse(test::read_text(file));
+  EXPECT_EQ(document["evaluations"].size(), 222U);
+  const json& best = document["evaluations"][document["best"].get<std::size_t>()];
+  EXPECT_EQ(best["cause"], "none");
+  EXPECT_NE(result.out.find(best["config"].get<std::string>()), std::string::npos);
+}
+
+TEST_F(TuneCommand, TheSameSeedSaysTheSame) {
+  const std::vector<std::string> arguments{"tune", "--simulate", table_, "--strategy", "anneal"};
+  EXPECT_EQ(run_command(arguments).out, run_command(arguments).out);
+}
+
+TEST_F(TuneCommand, ManySeedsCompareTheStrategiesAtEqualBudgets) {
+  const auto result = run_command({"tune", "--simulate", table_, "--seeds", "3"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("evolve"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("random"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("25%"), std::string::npos) << result.out;
+}
+
+TEST_F(TuneCommand, ATableOfFailuresIsNoSuccess) {
+  const std::string path = folder_.file("crashes.jsonl");
+  test::write_text(
+      path, to_text(tune::test::table_of_space(tune::test::hilly_space(),
+                                               [](const auto&) { return tune::test::crashed(); })));
+  const auto result = run_command({"tune", "--simulate", path});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.out.find("no Config passed its gates"), std::string::npos) << result.out;
+}
+
+TEST_F(TuneCommand, BadInputIsNamed) {
+  const auto expect_usage = [](std::vector<std::string> arguments, const char* message) {
+    arguments.insert(arguments.begin(), "tune");
+    const auto result = run_command(arguments);
+    EXPECT_EQ(result.exit_code, 2) << message;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+  };
+  expect_usage({"--simulate", "/nonexistent"}, "/nonexistent: cannot be read");
+  expect_usage({"--simulate", table_, "--strategy", "luck"}, "'luck' is none of evolve");
+  expect_usage({"--simulate", table_, "--weights", "sped=1"}, "weights: 'sped=1'");
+  expect_usage({"--simulate", table_, "--json", "/nonexistent/a"}, "/nonexistent/a");
+}
+
+TEST(TuneWeights, AreReadByName) {
+  const tune::Weights weights = cli::parse_weights("error=0,nan=2.5");
+  EXPECT_EQ(weights.error, 0);
+  EXPECT_EQ(weights.nan, 2.5);
+  EXPECT_EQ(weights.speed, 1);
+  EXPECT_EQ(message_of([] { cli::parse_weights("error=-1"); }),
+            "weights: error is '-1', which is not a number of at least 0");
+  EXPECT_EQ(message_of([] { cli::parse_weights("error=1x"); }),
+            "weights: error is '1x', which is not a number of at least 0");
+}
+
+}  // namespace
+}  // namespace flashcore
