@@ -9,9 +9,23 @@ namespace flashcore::host {
 // initial-exec: a load, not a call, for every access of the kernel.
 [[gnu::tls_model("initial-exec")]] inline constinit thread_local Machine* machine = nullptr;
 
+/// The machine of the kernel's thread that runs here, for as long as it lives: after a call in
+/// which it waited, threads of other blocks of its cluster have made theirs the current one.
+class Own {
+ public:
+  [[gnu::no_sanitize("thread")]] Own() : own_(machine) {}
+  [[gnu::no_sanitize("thread")]] ~Own() { machine = own_; }
+  Own(const Own&) = delete;
+  Own& operator=(const Own&) = delete;
+
+ private:
+  Machine* own_;
+};
+
 /// `call<&Machine::block_barrier>(site)`
 template <auto function, typename... Arguments>
 [[gnu::no_sanitize("thread"), gnu::noinline]] inline auto call(Arguments... arguments) {
+  const Own restored;
   return (machine->*function)(arguments...);
 }
 
@@ -24,6 +38,12 @@ template <auto function, typename... Arguments>
 }
 [[gnu::no_sanitize("thread"), gnu::noinline, gnu::const]] inline unsigned char* shared_memory() {
   return machine->shared;
+}
+[[gnu::no_sanitize("thread"), gnu::noinline, gnu::const]] inline int cluster_rank() {
+  return machine->rank;
+}
+[[gnu::no_sanitize("thread"), gnu::noinline, gnu::const]] inline int cluster_size() {
+  return machine->cluster_blocks;
 }
 
 /// A plain access that a wrapper makes for the kernel's line.

@@ -25,6 +25,8 @@ enum class Instruction : std::uint8_t {
   elect,
   named_barrier,
   named_barrier_arrive,
+  cluster_arrive,
+  cluster_wait,
   set_registers,
   wgmma,
   wgmma_fence,
@@ -48,8 +50,13 @@ enum class Instruction : std::uint8_t {
   tensor_store_commit,
   tensor_store_wait,
   fence_async,
+  peer_load,
+  peer_store,
+  peer_store_counted,
+  peer_copy,
+  peer_arrive,
 };
-inline constexpr int instruction_kinds = static_cast<int>(Instruction::fence_async) + 1;
+inline constexpr int instruction_kinds = static_cast<int>(Instruction::peer_arrive) + 1;
 
 /// Where in a kernel's source an instruction stands: the line that a wrapper was called from, or
 /// the return address of a hook. Either is an address inside the module.
@@ -79,6 +86,19 @@ struct Sums {
   float values[4];
 };
 
+/// A place in the shared memory of one of a cluster's blocks.
+struct PeerAddress {
+  int rank;
+  unsigned offset;
+
+  [[nodiscard]] PeerAddress at(int byte_offset) const {
+    return {rank, offset + static_cast<unsigned>(byte_offset)};
+  }
+};
+
+/// Whose writes a wait shows: those of the block's threads, or of all of the cluster's.
+enum class Scope : std::uint8_t { block, cluster };
+
 /// Of a tensor's element, the fastest dimension first.
 struct Coordinates {
   int values[4];
@@ -98,7 +118,8 @@ struct Product {
   std::uint64_t descriptor_b;
 };
 
-/// One block of threads, of which one runs at a time on the caller's system thread. A function that
+/// One block of threads, of which one runs at a time on the caller's system thread, where those of
+/// the other blocks of its cluster run too. A function that
 /// makes the thread wait returns when it may go on, after others have run; after an error it never
 /// does. Shared addresses count from the block's first byte of shared memory.
 class Machine {
@@ -106,6 +127,8 @@ class Machine {
   // What is asked all the time.
   int thread = 0;
   long long block = 0;
+  int rank = 0;  // of the block in its cluster
+  int cluster_blocks = 1;
   unsigned char* shared = nullptr;
   const unsigned char* stacks = nullptr;  // of all threads
   std::size_t stack_bytes = 0;
@@ -161,17 +184,31 @@ class Machine {
   virtual void mbarrier_init(void* s_barrier, int arrivals, Site site) = 0;
   virtual void mbarrier_arrive(void* s_barrier, Site site) = 0;
   virtual void mbarrier_arrive_after_copies(void* s_barrier, Site site) = 0;
-  virtual void mbarrier_wait(const void* s_barrier, int parity, Site site) = 0;
+  virtual void mbarrier_wait(const void* s_barrier, int parity, Scope scope, Site site) = 0;
   virtual void mbarrier_arrive_and_expect(void* s_barrier, int bytes, Site site) = 0;
   virtual void fence_mbarrier_init(Site site) = 0;
 
   virtual void named_barrier(int id, int threads, bool waits, Site site) = 0;
   virtual bool elect_one(Site site) = 0;
 
+  /// `shows`: what the thread wrote; without, only that its block has started, and its barriers.
+  virtual void cluster_arrive(bool shows, Site site) = 0;
+  virtual void cluster_wait(Site site) = 0;
+  /// 4, 8 or 16 bytes, here and below.
+  virtual Words load_peer(PeerAddress from, std::size_t bytes, Site site) = 0;
+  virtual void store_peer(PeerAddress to, Words values, std::size_t bytes, Site site) = 0;
+  virtual void store_peer_counted(PeerAddress to, Words values, std::size_t bytes,
+                                  PeerAddress barrier, Site site) = 0;
+  virtual void copy_to_peer(PeerAddress to, const unsigned char* s_from, int bytes,
+                            PeerAddress barrier, Site site) = 0;
+  virtual void mbarrier_arrive_peer(PeerAddress barrier, Site site) = 0;
+
   /// Maps are device::TensorMaps that emulate::encode_for_emulator wrote.
   virtual void prefetch_tensor_map(const void* map, Site site) = 0;
   virtual void load_tensor(const void* map, unsigned char* s_to, void* s_barrier, Coordinates at,
                            Site site) = 0;
+  virtual void load_tensor_multicast(const void* map, unsigned char* s_to, void* s_barrier,
+                                     unsigned block_mask, Coordinates at, Site site) = 0;
   virtual void store_tensor(const void* map, const unsigned char* s_from, Coordinates at,
                             Site site) = 0;
   virtual void store_tensor_commit(Site site) = 0;

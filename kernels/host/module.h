@@ -6,7 +6,7 @@ namespace flashcore::host {
 class Machine;
 
 /// Of this struct and of the Machine's functions together: a module of another version is refused.
-inline constexpr int module_version = 2;
+inline constexpr int module_version = 3;
 
 struct Module {
   int version;

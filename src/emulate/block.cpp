@@ -22,45 +22,59 @@ int next_in_circle(std::uint32_t mask, int from) {
 
 }  // namespace
 
-Block::Block(const Grid& grid)
-    : grid_(grid),
-      checks_(grid.options.checks),
-      thread_count_(static_cast<int>(grid.shape.block)),
-      shared_bytes_(grid.shape.shared_bytes),
+Block::Block(Cluster& cluster, int rank_in_cluster)
+    : cluster_(cluster),
+      grid_(cluster.grid()),
+      agents_(cluster.agents),
+      checks_(grid_.options.checks),
+      thread_count_(static_cast<int>(grid_.shape.block)),
+      shared_bytes_(grid_.shape.shared_bytes),
       shared_storage_(shared_bytes_ + shared_alignment),
-      fibers_(thread_count_, thread_body, this),
       threads_(static_cast<std::size_t>(thread_count_)),
       warps_((threads_.size() + 31) / 32),
-      join_(first_barrier_agent() + most_barrier_agents),
+      leaving_(cluster.views.agents()),
       group_products_((warps_.size() + 3) / 4),
-      fenced_(threads_.size()),
+      fenced_(cluster.views.agents()),
       shadow_(shared_bytes_) {
+  rank = rank_in_cluster;
+  cluster_blocks = cluster.size();
   const auto begin = reinterpret_cast<std::uintptr_t>(shared_storage_.data());
   shared = shared_storage_.data() + (shared_alignment - begin % shared_alignment);
-  stacks = fibers_.stacks();
-  stack_bytes = fibers_.stack_bytes();
+  stacks = cluster.fibers().stacks();
+  stack_bytes = cluster.fibers().stack_bytes();
 }
 
 void Block::reset(long long index) {
   block = index;
   thread = 0;
-  random_ = Random(Random(grid_.options.seed)() + static_cast<std::uint64_t>(index));
   std::memset(shared, poison, shared_bytes_);
   shadow_.clear();
-  global_shadow_.clear();
-  view_serial_ = 1;
-  learned_from_ = {};
-  join_.clear();
-  const ViewRef nothing = join_.view(view_serial_);
+  reset_threads();
+  barrier_ = {};
+  mbarriers_.clear();
+  copy_arrivals_.clear();
+  deliveries_.clear();
+  barrier_agents_ = 0;
+  announced_ = 1;
+  visits_.clear();
+  leaving_.clear();
+  named_barriers_ = {};
+  for (auto& products : group_products_) products.clear();
+  std::fill(fenced_.begin(), fenced_.end(), 0U);
+  products_in_flight = 0;
+}
+
+void Block::reset_threads() {
+  Join& begin = cluster_.views.start();
+  begin.add(agents_.announcements(rank), announced_);
+  const ViewRef itself = cluster_.views.finish();
   for (int t = 0; t < thread_count_; ++t) {
     Thread& each = threads_[static_cast<std::size_t>(t)];
     each = {};
-    each.knowledge.self = static_cast<Agent>(t);
-    each.knowledge.copies = static_cast<Agent>(t + thread_count_);
-    each.knowledge.products =
-        static_cast<Agent>(first_products_agent()) + static_cast<Agent>(t / 32);
-    each.knowledge.view = nothing;
-    fibers_.restart(t);
+    each.knowledge.self = agents_.thread(rank, t);
+    each.knowledge.copies = agents_.copies(rank, t);
+    each.knowledge.products = agents_.products(rank, t / 32);
+    each.knowledge.view = itself;
   }
   for (Warp& warp : warps_) {
     WarpLog log = std::move(warp.log);  // keeps its memory
@@ -73,42 +87,16 @@ void Block::reset(long long index) {
   for (Warp& warp : warps_) warp.ready = warp.lanes;
   ready_warps_ = warps_.size() == 32 ? ~0U : (1U << warps_.size()) - 1;
   threads_left_ = thread_count_;
-  barrier_ = {};
-  mbarriers_.clear();
-  copy_arrivals_.clear();
-  tensor_loads_.clear();
-  barrier_agents_ = 0;
-  named_barriers_ = {};
-  for (auto& products : group_products_) products.clear();
-  std::fill(fenced_.begin(), fenced_.end(), 0U);
-  products_in_flight = 0;
-  finding_.reset();
 }
 
-std::optional<Finding> Block::run(long long index) {
-  reset(index);
-  thread = next_thread();
-  fibers_.switch_to(Fibers::outside, thread);
-  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-  if (checks_ && !finding_)
-    for (Warp& warp : warps_) warp.log.flush(sites_);
-  return std::exchange(finding_, std::nullopt);
+void Block::flush_logs() {
+  if (!checks_) return;
+  for (Warp& warp : warps_) warp.log.flush(sites_);
 }
 
-void Block::thread_body(void* owner, int /*fiber*/) {
-  auto& block = *static_cast<Block*>(owner);
-  try {
-    block.grid_.module.run_thread(block, block.grid_.params);
-    block.thread_ends();
-  } catch (...) {
-    block.failure_ = std::current_exception();
-  }
-  block.leave();
-}
-
-void Block::leave() {
-  fibers_.switch_to(thread, Fibers::outside);
-  std::terminate();  // nothing switches back to a block that was left
+void Block::run_thread() {
+  grid_.module.run_thread(*this, grid_.params);
+  thread_ends();
 }
 
 void Block::thread_ends() {
@@ -125,15 +113,11 @@ void Block::thread_ends() {
     give_up(std::move(finding));
   }
   require_nothing_in_flight();
-  if (--threads_left_ == 0) {
-    while (something_lands()) {
-    }
-    require_whole_phases();
-    leave();
-  }
-  const int next = next_thread();
-  const int last = std::exchange(thread, next);
-  fibers_.switch_to(last, next);
+  leave_cluster_barrier();
+  if (--threads_left_ > 0) return;
+  while (under_way() > 0) land_one(cluster_.choice(under_way()));
+  require_whole_phases();
+  require_no_visitors();
 }
 
 /// When a thread leaves: what would write its registers, or read shared memory, after that.
@@ -156,10 +140,7 @@ void Block::wait(host::Instruction instruction, host::Site site, std::size_t wai
   Warp& warp = my_warp();
   warp.ready &= ~lane_bit();
   if (warp.ready == 0) ready_warps_ &= ~(1U << thread / 32);
-  const int next = next_thread();
-  if (next == thread) return;
-  const int last = std::exchange(thread, next);
-  fibers_.switch_to(last, next);
+  cluster_.run_others();
 }
 
 void Block::wake(int waiting) {
@@ -168,15 +149,13 @@ void Block::wake(int waiting) {
   ready_warps_ |= 1U << warp;
 }
 
-int Block::next_thread() {
-  if (chance(4)) something_lands();
-  while (ready_warps_ == 0)
-    if (!something_lands()) fail_deadlock();
+int Block::choose_thread() {
   // The same warp as long as it can, and its next lane; by the seed any.
-  const int warp = chance(4) ? static_cast<int>(random_() % 32) : thread / 32;
-  const int lane = chance(4) ? static_cast<int>(random_() % 32) : thread % 32;
+  const int warp = chance(4) ? static_cast<int>(cluster_.random()() % 32) : thread / 32;
+  const int lane = chance(4) ? static_cast<int>(cluster_.random()() % 32) : thread % 32;
   const int next_warp = next_in_circle(ready_warps_, warp);
-  return next_warp * 32 + next_in_circle(warps_[static_cast<std::size_t>(next_warp)].ready, lane);
+  thread = next_warp * 32 + next_in_circle(warps_[static_cast<std::size_t>(next_warp)].ready, lane);
+  return thread;
 }
 
 Finding Block::begin_finding(FindingKind kind, host::Site site) const {
@@ -188,11 +167,6 @@ Finding Block::begin_finding(FindingKind kind, host::Site site) const {
                   .parts = {}};
   if (site.address() != 0) finding.where = grid_.image.line(site);
   return finding;
-}
-
-void Block::give_up(Finding finding) {
-  finding_ = std::move(finding);
-  leave();
 }
 
 /// "threads 0-31, 64".
@@ -209,6 +183,13 @@ std::string Block::describe_threads(const std::vector<int>& threads) const {
   return text;
 }
 
+std::string Block::describe_transactions(const Mbarrier& barrier) {
+  if (barrier.transactions == 0) return "";
+  if (barrier.transactions > 0)
+    return fmt::format(", which expects {} more bytes", barrier.transactions);
+  return fmt::format(", to which {} bytes came that it does not expect", -barrier.transactions);
+}
+
 std::string Block::describe_wait(const Thread& waiting) const {
   switch (waiting.waits_for) {
     case host::Instruction::block_barrier:
@@ -221,9 +202,7 @@ std::string Block::describe_wait(const Thread& waiting) const {
                  "wait for the mbarrier at byte {}, {} of whose {} arrivals have come in phase {}",
                  waiting.waits_on, barrier.expected - barrier.pending, barrier.expected,
                  barrier.phases) +
-             (barrier.transactions == 0
-                  ? std::string{}
-                  : fmt::format(", which expects {} more bytes", barrier.transactions));
+             describe_transactions(barrier);
     }
     case host::Instruction::named_barrier: {
       if (waiting.waits_on == 0) break;
@@ -231,12 +210,15 @@ std::string Block::describe_wait(const Thread& waiting) const {
       return fmt::format("wait at named barrier {}, where {} of {} threads have arrived",
                          waiting.waits_on, barrier.arrived, barrier.expected);
     }
+    case host::Instruction::cluster_wait:
+      if (waiting.waits_on != 0) return cluster_.describe_barrier();
+      break;
     default: break;
   }
   return fmt::format("wait for their warp in {}", name(waiting.waits_for));
 }
 
-void Block::fail_deadlock() {
+std::vector<Finding::Part> Block::describe_waits() const {
   std::map<std::pair<std::string, std::uintptr_t>, std::vector<int>> groups;
   std::vector<int> gone;
   for (int t = 0; t < thread_count_; ++t) {
@@ -246,18 +228,34 @@ void Block::fail_deadlock() {
     else
       groups[{describe_wait(waiting), waiting.waits_at.address()}].push_back(t);
   }
-  Finding finding = begin_finding(FindingKind::deadlock, {});
-  finding.thread = -1;
-  std::string before = "deadlock: ";
+  const std::string of_block =
+      cluster_.size() == 1 ? std::string{} : fmt::format(" of block {}", block);
+  std::vector<Finding::Part> parts;
   for (const auto& [key, waiting] : groups) {
     const host::Site site = threads_[static_cast<std::size_t>(waiting.front())].waits_at;
-    finding.parts.push_back(
-        {before + describe_threads(waiting) + ' ' + key.first, grid_.image.line(site)});
-    before = "; ";
+    parts.push_back(
+        {describe_threads(waiting) + of_block + ' ' + key.first, grid_.image.line(site)});
   }
-  if (!gone.empty())
-    finding.parts.push_back({before + describe_threads(gone) + " have left the kernel"});
-  give_up(std::move(finding));
+  if (!gone.empty()) parts.push_back({describe_threads(gone) + of_block + " have left the kernel"});
+  return parts;
+}
+
+std::string Block::describe_thread(Agent agent) const {
+  const Agents::Owner owner = agents_.owner(agent);
+  const std::string text = fmt::format("thread {}", owner.number);
+  if (owner.rank == rank) return text;
+  return text + fmt::format(" of block {}", cluster_.block(owner.rank).block);
+}
+
+std::string Block::describe_shared(const Block& of) const {
+  if (&of == this) return "shared memory";
+  return fmt::format("block {}'s shared memory", of.block);
+}
+
+std::string Block::describe_mbarrier(const Block& of, std::size_t place) const {
+  const auto text = fmt::format("the mbarrier at byte {}", static_cast<std::ptrdiff_t>(place));
+  if (&of == this) return text;
+  return text + fmt::format(" of block {}", of.block);
 }
 
 }  // namespace flashcore::emulate

@@ -1,69 +1,47 @@
-// One block of an emulated grid: its threads as fibers, its shared memory, its barriers.
-//
-// Threads switch only where they would have to wait on a GPU. Who goes on is decided by the seed;
-// with seed 0 a warp runs until its lanes wait, and asynchronous copies land when they must.
+// One block of an emulated grid: its threads, its shared memory, its barriers. When they run is
+// its cluster's to say.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <exception>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "emulate/access_log.h"
 #include "emulate/clock.h"
-#include "emulate/fiber.h"
-#include "emulate/global_map.h"
-#include "emulate/global_shadow.h"
-#include "emulate/launch.h"
+#include "emulate/cluster.h"
 #include "emulate/shadow.h"
-#include "emulate/site.h"
 #include "emulate/tensor_map.h"
 #include "host/machine.h"
 
 namespace flashcore::emulate {
 
-/// What the blocks of a launch share.
-struct Grid {
-  const host::Module& module;
-  cuda::LaunchShape shape;
-  const void* params;
-  const Options& options;
-  ModuleImage image{module};
-  GlobalMap global{options.buffers};
-};
-
-/// Numbers that a block's schedule is drawn from (Steele, Lea and Flood 2014, "Fast splittable
-/// pseudorandom number generators").
-class Random {
- public:
-  using result_type = std::uint64_t;
-  explicit Random(std::uint64_t seed = 0) : state_(seed) {}
-  static constexpr result_type min() { return 0; }
-  static constexpr result_type max() { return ~result_type{0}; }
-  result_type operator()() {
-    std::uint64_t bits = state_ += 0x9E3779B97F4A7C15U;
-    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9U;
-    bits = (bits ^ bits >> 27) * 0x94D049BB133111EBU;
-    return bits ^ bits >> 31;
-  }
-
- private:
-  std::uint64_t state_;
-};
-
 class Block final : public host::Machine {
  public:
-  explicit Block(const Grid& grid);
+  Block(Cluster& cluster, int rank);
 
-  /// Runs block `index` to its end or to its first finding.
-  std::optional<Finding> run(long long index);
-
-  /// Of all blocks so far.
+  // For the cluster.
+  /// Becomes block `index` of the grid, at its beginning.
+  void reset(long long index);
+  /// The thread that was chosen, from its beginning to its end.
+  void run_thread();
+  /// Whether a thread can go on.
+  [[nodiscard]] bool ready() const { return ready_warps_ != 0; }
+  /// Makes one that can the block's thread.
+  int choose_thread();
+  void wake(int thread);
+  /// How many things are on their way to the block's shared memory; one of them comes.
+  [[nodiscard]] std::size_t under_way() const { return copy_arrivals_.size() + deliveries_.size(); }
+  void land_one(std::size_t index);
+  /// Who waits where, and who has left.
+  [[nodiscard]] std::vector<Finding::Part> describe_waits() const;
+  [[nodiscard]] Finding begin_finding(FindingKind kind, host::Site site) const;
+  /// At the end of a run: what its threads did since their warps last met counts too.
+  void flush_logs();
+  /// Of all blocks that it has been.
   [[nodiscard]] const SiteTable& sites() const { return sites_; }
 
   void load(const void* from, std::size_t bytes, bool aligned, host::Site site) override;
@@ -93,16 +71,30 @@ class Block final : public host::Machine {
   void mbarrier_init(void* s_barrier, int arrivals, host::Site site) override;
   void mbarrier_arrive(void* s_barrier, host::Site site) override;
   void mbarrier_arrive_after_copies(void* s_barrier, host::Site site) override;
-  void mbarrier_wait(const void* s_barrier, int parity, host::Site site) override;
+  void mbarrier_wait(const void* s_barrier, int parity, host::Scope scope,
+                     host::Site site) override;
   void mbarrier_arrive_and_expect(void* s_barrier, int bytes, host::Site site) override;
   void fence_mbarrier_init(host::Site site) override;
 
   void named_barrier(int id, int threads, bool waits, host::Site site) override;
   bool elect_one(host::Site site) override;
 
+  void cluster_arrive(bool shows, host::Site site) override;
+  void cluster_wait(host::Site site) override;
+  host::Words load_peer(host::PeerAddress from, std::size_t bytes, host::Site site) override;
+  void store_peer(host::PeerAddress to, host::Words values, std::size_t bytes,
+                  host::Site site) override;
+  void store_peer_counted(host::PeerAddress to, host::Words values, std::size_t bytes,
+                          host::PeerAddress barrier, host::Site site) override;
+  void copy_to_peer(host::PeerAddress to, const unsigned char* s_from, int bytes,
+                    host::PeerAddress barrier, host::Site site) override;
+  void mbarrier_arrive_peer(host::PeerAddress barrier, host::Site site) override;
+
   void prefetch_tensor_map(const void* map, host::Site site) override;
   void load_tensor(const void* map, unsigned char* s_to, void* s_barrier, host::Coordinates at,
                    host::Site site) override;
+  void load_tensor_multicast(const void* map, unsigned char* s_to, void* s_barrier,
+                             unsigned block_mask, host::Coordinates at, host::Site site) override;
   void store_tensor(const void* map, const unsigned char* s_from, host::Coordinates at,
                     host::Site site) override;
   void store_tensor_commit(host::Site site) override;
@@ -120,11 +112,17 @@ class Block final : public host::Machine {
     unsigned char* s_to;
     const void* g_from;  // null: zeros
   };
-  /// A box on its way to shared memory.
-  struct TensorLoad {
+  /// What copies bring: a box of a tensor, a thread's registers, or shared memory of a block.
+  struct TensorPart {
     EncodedTensor tensor;
     host::Coordinates at;
+  };
+  using Cargo = std::variant<TensorPart, host::Words, const unsigned char*>;
+  /// Bytes on their way to this block's shared memory, which one of its mbarriers counts.
+  struct Delivery {
+    Cargo cargo;
     std::size_t s_to;
+    std::size_t bytes;
     std::size_t barrier;  // its offset
   };
   /// A box on its way from shared memory.
@@ -145,6 +143,10 @@ class Block final : public host::Machine {
     host::Instruction waits_for = host::Instruction::block_barrier;
     host::Site waits_at;
     std::size_t waits_on = 0;  // an mbarrier's offset
+    // Of the cluster's barrier: the phase that it arrived in and has not waited for.
+    bool at_cluster_barrier = false;
+    std::uint64_t cluster_phase = 0;
+    std::uint32_t announced = 1;  // of announced_, what its relaxed arrivals show
     // Its copies, in order; those below `landed` have landed.
     std::vector<Copy> copies;
     std::size_t landed = 0;
@@ -213,10 +215,13 @@ class Block final : public host::Machine {
     Join arriving;
     ViewRef completed;         // what waiting for the last phase teaches
     std::vector<int> waiting;  // threads
-    // What copies of tensors bring: expected, less those that have landed.
+    // What copies bring: expected, less those that have landed.
     long long transactions = 0;
-    Agent copies = 0;  // 0: none yet
-    bool shown_to_copies = false;
+    Agent copies = 0;           // those of tensors; 0: none yet
+    Agent sent = 0;             // counted stores, and copies of shared memory
+    std::uint32_t shown = 0;    // fence_barrier_init's announcement of it; 0: none yet
+    Join arriving_for_cluster;  // no agents: nothing that only waits of the cluster's scope see
+    ViewRef completed_for_cluster;
   };
   struct NamedBarrier {
     int expected = 0;
@@ -236,25 +241,19 @@ class Block final : public host::Machine {
   };
 
   // block.cpp: threads and their schedule.
-  static void thread_body(void* owner, int fiber);
-  void reset(long long index);
-  [[noreturn]] void leave();
+  void reset_threads();
   void thread_ends();
+  void leave_cluster_barrier();
   void require_nothing_in_flight();
   /// Others run until this thread is ready again.
   void wait(host::Instruction instruction, host::Site site, std::size_t waits_on = 0);
-  int next_thread();
-  void wake(int thread);
-  /// By the seed; never with seed 0.
-  bool chance(unsigned one_in) { return grid_.options.seed != 0 && random_() % one_in == 0; }
+  bool chance(unsigned one_in) { return cluster_.chance(one_in); }
   Thread& me() { return threads_[static_cast<std::size_t>(thread)]; }
   Warp& my_warp() { return warps_[static_cast<std::size_t>(thread / 32)]; }
   [[nodiscard]] std::uint32_t lane_bit() const { return 1U << thread % 32; }
 
   // Findings.
-  [[nodiscard]] Finding begin_finding(FindingKind kind, host::Site site) const;
-  [[noreturn]] void give_up(Finding finding);
-  [[noreturn]] void fail_deadlock();
+  [[noreturn]] void give_up(Finding finding) { cluster_.give_up(std::move(finding)); }
   /// `access`: "reads 4 bytes of o, of which byte 12", which is the one in conflict.
   [[noreturn]] void fail_conflict(const std::string& access, const Shadow::Conflict& conflict,
                                   host::Site site);
@@ -262,6 +261,14 @@ class Block final : public host::Machine {
                                         host::Site site);
   [[nodiscard]] std::string describe_threads(const std::vector<int>& threads) const;
   [[nodiscard]] std::string describe_wait(const Thread& thread) const;
+  /// The bytes that a phase lacks, or has too many of.
+  [[nodiscard]] static std::string describe_transactions(const Mbarrier& barrier);
+  /// "thread 5", and of which block where it is another.
+  [[nodiscard]] std::string describe_thread(Agent agent) const;
+  /// What a place belongs to: "shared memory", "block 3's shared memory".
+  [[nodiscard]] std::string describe_shared(const Block& of) const;
+  /// "the mbarrier at byte 64", and of which block.
+  [[nodiscard]] std::string describe_mbarrier(const Block& of, std::size_t place) const;
 
   // block_memory.cpp
   [[nodiscard]] bool in_shared(const void* address) const {
@@ -271,8 +278,9 @@ class Block final : public host::Machine {
   [[nodiscard]] std::size_t offset(const void* address) const {
     return static_cast<std::size_t>(static_cast<const unsigned char*>(address) - shared);
   }
-  void shared_load(AccessKind kind, std::size_t offset, std::size_t bytes, host::Site site);
-  void shared_store(AccessKind kind, std::size_t offset, std::size_t bytes, Epoch epoch,
+  void shared_load(AccessKind kind, Block& of, std::size_t offset, std::size_t bytes,
+                   host::Site site);
+  void shared_store(AccessKind kind, Block& of, std::size_t offset, std::size_t bytes, Epoch epoch,
                     host::Site site);
   /// Whether it is one of the call's buffers, and not a constant.
   bool require_global(bool writes, const void* address, std::size_t bytes, host::Site site);
@@ -299,17 +307,17 @@ class Block final : public host::Machine {
   // block_barriers.cpp
   bool cross_block_barrier(host::Instruction instruction, bool answer, host::Site site);
   void complete_block_barrier();
-  Mbarrier& initialised(const void* s_barrier, const char* action, host::Site site);
-  void arrive_at(std::size_t place, Mbarrier& barrier, host::Site site);
+  Mbarrier& initialised(Block& of, std::size_t place, const char* action, host::Site site);
+  void require_fenced_init(const Block& of, std::size_t place, const Mbarrier& barrier,
+                           host::Site site);
+  void arrive_at(Block& of, std::size_t place, Mbarrier& barrier, host::Site site);
   void complete_phase_when_due(Mbarrier& barrier);
-  void learn(Knowledge& knowledge, const ViewRef& view);
   void require_whole_phases();
 
   // block_copies.cpp
   void land(Thread& thread, std::size_t end);
-  /// One of the things that are under way comes; whether there was one.
-  bool something_lands();
   void fire_copy_arrival(std::size_t index);
+  void land_delivery(std::size_t index);
 
   // block_tensor.cpp
   EncodedTensor decoded(const void* map, host::Site site);
@@ -317,9 +325,11 @@ class Block final : public host::Machine {
                    host::Site site);
   void global_box(bool writes, const EncodedTensor& tensor, const host::Coordinates& at,
                   host::Site site);
-  Agent next_barrier_agent(host::Site site);
-  void land_tensor_load(std::size_t index);
-  void require_expected(std::size_t place, const Mbarrier& barrier, host::Site site);
+  void start_load(const void* map, const void* s_to, const void* s_barrier, unsigned block_mask,
+                  host::Coordinates at, host::Site site);
+  Epoch landing_of(Block& of, const Mbarrier& barrier, Agent& agent, host::Site site);
+  void deliver(Block& to, Delivery delivery, Epoch landing, host::Site site);
+  void require_expected(Block& of, std::size_t place, const Mbarrier& barrier, host::Site site);
   void land_stores(Thread& owner, std::size_t end);
   void async_read(std::size_t first, std::size_t bytes, Epoch epoch, host::Site site);
 
@@ -335,22 +345,24 @@ class Block final : public host::Machine {
   void arrive_at_named(int id, int threads, host::Site site);
   [[noreturn]] void fail_named_barrier(const std::string& what, int id, host::Site site);
 
-  // Agents beyond the threads and their copies.
-  static constexpr std::size_t most_barrier_agents = 64;
-  [[nodiscard]] std::size_t first_products_agent() const { return 2 * threads_.size(); }
-  [[nodiscard]] std::size_t first_barrier_agent() const {
-    return first_products_agent() + warps_.size();
-  }
-  [[nodiscard]] Agent products_agent() const {
-    return static_cast<Agent>(first_products_agent()) + static_cast<Agent>(thread / 32);
-  }
+  // block_cluster.cpp
+  [[noreturn]] void fail_cluster_barrier(const char* what, host::Site site);
+  Block& reach(host::PeerAddress place, std::size_t bytes, std::size_t alignment,
+               const char* action, host::Site site);
+  void require_alive(const Block& peer, const char* action, host::Site site);
+  void visit(Block& peer, Epoch epoch, host::Site site);
+  void require_no_visitors();
+  Join& for_cluster(Mbarrier& barrier);
+  Epoch send(host::PeerAddress to, Cargo cargo, std::size_t bytes, host::PeerAddress barrier,
+             host::Site site);
 
+  Cluster& cluster_;
   const Grid& grid_;
+  const Agents& agents_;
   const bool checks_;
   int thread_count_;
   std::size_t shared_bytes_;
   std::vector<unsigned char> shared_storage_;
-  Fibers fibers_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
   std::uint32_t ready_warps_ = 0;
@@ -358,23 +370,20 @@ class Block final : public host::Machine {
   BlockBarrier barrier_;
   std::map<std::size_t, Mbarrier> mbarriers_;  // by offset
   std::vector<CopyArrival> copy_arrivals_;
-  std::vector<TensorLoad> tensor_loads_;
-  std::size_t barrier_agents_ = 0;
+  std::vector<Delivery> deliveries_;
+  int barrier_agents_ = 0;
+  /// The times of the block's announcements: 1 is that it has started, later ones are mbarriers
+  /// that fence_barrier_init showed to the cluster.
+  std::uint32_t announced_ = 1;
+  /// What other blocks, and copies between blocks, last did with this one's shared memory.
+  std::map<Agent, Access> visits_;
+  Join leaving_;  // what the threads that have left knew
   std::array<NamedBarrier, 16> named_barriers_;
-  Join join_;
-  std::uint32_t view_serial_ = 0;
-  // The last two views that were joined: lanes that wait for the same phase learn the same.
-  std::array<ViewRef, 2> learned_from_;
-  ViewRef learned_;
   std::vector<std::vector<LoggedProduct>> group_products_;  // of each warpgroup, in order
-  /// For every thread, the last of its times whose writes asynchronous reads may see.
+  /// For every agent that is a thread, the last of its times whose writes asynchronous reads see.
   std::vector<std::uint32_t> fenced_;
   Shadow shadow_;
-  GlobalShadow global_shadow_;
   SiteTable sites_;
-  Random random_;
-  std::optional<Finding> finding_;
-  std::exception_ptr failure_;
 };
 
 }  // namespace flashcore::emulate

@@ -44,9 +44,9 @@ bool Block::cross_block_barrier(host::Instruction instruction, bool answer, host
 void Block::complete_block_barrier() {
   count(barrier_.instruction);
   if (checks_) {
-    join_.clear();
-    for (Thread& each : threads_) join_.add(each.knowledge);
-    const ViewRef view = join_.view(++view_serial_);
+    Join& all = cluster_.views.start();
+    for (Thread& each : threads_) all.add(each.knowledge);
+    const ViewRef view = cluster_.views.finish();
     for (Thread& each : threads_) each.knowledge.view = view;
   }
   for (Warp& warp : warps_) {
@@ -69,98 +69,116 @@ void Block::mbarrier_init(void* s_barrier, int arrivals, host::Site site) {
              .phases = 0,
              .init = me().knowledge.epoch(),
              .site = site,
-             .arriving = Join(join_.agents()),
+             .arriving = Join(cluster_.views.agents()),
              .completed = {},
              .waiting = {},
              .transactions = 0,
              .copies = 0,
-             .shown_to_copies = false};
+             .sent = 0,
+             .shown = 0,
+             .arriving_for_cluster = Join(),
+             .completed_for_cluster = {}};
 }
 
-Block::Mbarrier& Block::initialised(const void* s_barrier, const char* action, host::Site site) {
-  const auto found = mbarriers_.find(offset(s_barrier));
-  if (found == mbarriers_.end()) {
+Block::Mbarrier& Block::initialised(Block& of, std::size_t place, const char* action,
+                                    host::Site site) {
+  const auto found = of.mbarriers_.find(place);
+  if (found == of.mbarriers_.end()) {
     Finding finding = begin_finding(FindingKind::barrier, site);
-    finding.parts.push_back({fmt::format("{} the mbarrier at byte {}, which nobody has initialised",
-                                         action, static_cast<std::ptrdiff_t>(offset(s_barrier)))});
+    finding.parts.push_back(
+        {fmt::format("{} {}, which nobody has initialised", action, describe_mbarrier(of, place))});
     give_up(std::move(finding));
   }
   Mbarrier& barrier = found->second;
-  if (checks_ && !me().knowledge.ordered(barrier.init)) {
+  const Knowledge& knowledge = me().knowledge;
+  const bool announced =
+      barrier.shown != 0 && knowledge.ordered({agents_.announcements(of.rank), barrier.shown});
+  if (checks_ && !announced && !knowledge.ordered(barrier.init)) {
     Finding finding = begin_finding(FindingKind::race, site);
-    finding.parts.push_back({fmt::format("{} the mbarrier at byte {}, which thread {} initialised",
-                                         action, found->first, barrier.init.agent()),
-                             grid_.image.line(barrier.site)});
+    finding.parts.push_back(
+        {fmt::format("{} {}, which {} initialised", action, describe_mbarrier(of, place),
+                     describe_thread(barrier.init.agent())),
+         grid_.image.line(barrier.site)});
     finding.parts.push_back({", and no barrier lies between"});
     give_up(std::move(finding));
   }
   return barrier;
 }
 
+void Block::require_fenced_init(const Block& of, std::size_t place, const Mbarrier& barrier,
+                                host::Site site) {
+  if (barrier.shown != 0) return;
+  Finding finding = begin_finding(FindingKind::barrier, site);
+  finding.parts.push_back({"starts a copy that arrives at " + describe_mbarrier(of, place), {}});
+  finding.parts.push_back(
+      {", with no fence_barrier_init after its init", grid_.image.line(barrier.site)});
+  give_up(std::move(finding));
+}
+
 void Block::mbarrier_arrive(void* s_barrier, host::Site site) {
   count(host::Instruction::mbarrier_arrive);
-  Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
+  const std::size_t place = offset(s_barrier);
+  Mbarrier& barrier = initialised(*this, place, "arrives at", site);
   barrier.arriving.add(me().knowledge);
-  arrive_at(offset(s_barrier), barrier, site);
+  arrive_at(*this, place, barrier, site);
 }
 
 void Block::mbarrier_arrive_and_expect(void* s_barrier, int bytes, host::Site site) {
   count(host::Instruction::mbarrier_arrive);
-  Mbarrier& barrier = initialised(s_barrier, "arrives at", site);
+  const std::size_t place = offset(s_barrier);
+  Mbarrier& barrier = initialised(*this, place, "arrives at", site);
   barrier.arriving.add(me().knowledge);
   barrier.transactions += bytes;
-  arrive_at(offset(s_barrier), barrier, site);
+  arrive_at(*this, place, barrier, site);
 }
 
 void Block::fence_mbarrier_init(host::Site /*site*/) {
+  me().announced = ++announced_;
   for (auto& [place, barrier] : mbarriers_)
-    if (barrier.init.agent() == me().knowledge.self) barrier.shown_to_copies = true;
+    if (barrier.init.agent() == me().knowledge.self && barrier.shown == 0)
+      barrier.shown = announced_;
 }
 
-void Block::arrive_at(std::size_t place, Mbarrier& barrier, host::Site site) {
+void Block::arrive_at(Block& of, std::size_t place, Mbarrier& barrier, host::Site site) {
   if (barrier.pending == 0) {
     Finding finding = begin_finding(FindingKind::barrier, site);
     finding.parts.push_back({fmt::format(
-        "arrives at the mbarrier at byte {}, all of whose {} arrivals have come in phase {}: it "
-        "still expects {} bytes",
-        place, barrier.expected, barrier.phases, barrier.transactions)});
+        "arrives at {}, all of whose {} arrivals have come in phase {}: it still expects {} bytes",
+        describe_mbarrier(of, place), barrier.expected, barrier.phases, barrier.transactions)});
     give_up(std::move(finding));
   }
   --barrier.pending;
-  require_expected(place, barrier, site);
-  complete_phase_when_due(barrier);
+  require_expected(of, place, barrier, site);
+  of.complete_phase_when_due(barrier);
 }
 
 void Block::complete_phase_when_due(Mbarrier& barrier) {
   if (barrier.pending > 0 || barrier.transactions != 0) return;
   barrier.pending = barrier.expected;
   ++barrier.phases;
-  if (barrier.copies != 0)
-    barrier.arriving.add(barrier.copies, static_cast<std::uint32_t>(barrier.phases));
-  barrier.completed = barrier.arriving.view(++view_serial_);
+  const auto phase = static_cast<std::uint32_t>(barrier.phases);
+  Views& views = cluster_.views;
+  if (barrier.copies != 0) barrier.arriving.add(barrier.copies, phase);
+  barrier.completed = barrier.completed_for_cluster = views.of(barrier.arriving);
+  if (Join& more = barrier.arriving_for_cluster; more.agents() != 0) {
+    if (barrier.sent != 0) more.add(barrier.sent, phase);
+    more.add(*barrier.completed);
+    barrier.completed_for_cluster = views.of(more);
+  }
   for (const int waiting : std::exchange(barrier.waiting, {})) wake(waiting);
 }
 
-void Block::mbarrier_wait(const void* s_barrier, int parity, host::Site site) {
+void Block::mbarrier_wait(const void* s_barrier, int parity, host::Scope scope, host::Site site) {
   count(host::Instruction::mbarrier_wait);
-  Mbarrier& barrier = initialised(s_barrier, "waits for", site);
+  Mbarrier& barrier = initialised(*this, offset(s_barrier), "waits for", site);
   // The phase under way has the parity of their number; waiting for the other's returns at once.
   if (static_cast<int>(barrier.phases & 1U) == parity) {
     barrier.waiting.push_back(thread);
     wait(host::Instruction::mbarrier_wait, site, offset(s_barrier));
   }
-  if (barrier.completed != nullptr) learn(me().knowledge, barrier.completed);
-}
-
-void Block::learn(Knowledge& knowledge, const ViewRef& view) {
-  if (learned_from_[0] != knowledge.view || learned_from_[1] != view) {
-    learned_from_ = {knowledge.view, view};
-    join_.clear();
-    join_.add(*knowledge.view);
-    join_.add(*view);
-    learned_ = join_.view(++view_serial_);
-  }
-  knowledge.view = learned_;
+  if (barrier.completed == nullptr) return;
+  cluster_.views.teach(me().knowledge, scope == host::Scope::cluster ? barrier.completed_for_cluster
+                                                                     : barrier.completed);
 }
 
 /// When all threads have left: a phase that began and cannot end.
@@ -172,9 +190,7 @@ void Block::require_whole_phases() {
     finding.parts.push_back(
         {fmt::format("the mbarrier at byte {} is left with {} of {} arrivals in phase {}{}", place,
                      barrier.expected - barrier.pending, barrier.expected, barrier.phases,
-                     barrier.transactions == 0
-                         ? std::string{}
-                         : fmt::format(", which expects {} more bytes", barrier.transactions))});
+                     describe_transactions(barrier))});
     give_up(std::move(finding));
   }
   for (std::size_t id = 0; id < named_barriers_.size(); ++id) {

@@ -21,7 +21,7 @@ void Block::copy_async(unsigned char* s_to, const void* g_from, bool present, ho
       require_aligned(g_from, copy_bytes_each, site);
       global_access(AccessKind::global_copy, g_from, copy_bytes_each, site);
     }
-    shared_store(AccessKind::shared_copy, offset(s_to), copy_bytes_each,
+    shared_store(AccessKind::shared_copy, *this, offset(s_to), copy_bytes_each,
                  me().knowledge.copy_epoch(), site);
   }
   Thread& mine = me();
@@ -52,7 +52,7 @@ void Block::land(Thread& owner, std::size_t end) {
   if (end <= owner.landed) return;
   const auto first = owner.copies.begin() + static_cast<std::ptrdiff_t>(owner.landed);
   const auto last = owner.copies.begin() + static_cast<std::ptrdiff_t>(end);
-  if (grid_.options.seed != 0) std::shuffle(first, last, random_);
+  if (grid_.options.seed != 0) std::shuffle(first, last, cluster_.random());
   for (auto copy = first; copy != last; ++copy) {
     if (copy->g_from != nullptr)
       std::memcpy(copy->s_to, copy->g_from, copy_bytes_each);
@@ -64,23 +64,18 @@ void Block::land(Thread& owner, std::size_t end) {
 
 void Block::mbarrier_arrive_after_copies(void* s_barrier, host::Site site) {
   count(host::Instruction::mbarrier_arrive);
-  initialised(s_barrier, "arrives at", site);
+  initialised(*this, offset(s_barrier), "arrives at", site);
   Thread& mine = me();
   copy_arrivals_.push_back(
       {thread, mine.copies.size(), mine.knowledge.copy_epoch(), offset(s_barrier)});
   ++mine.knowledge.copies_now;
 }
 
-/// One of the arrivals that wait for copies comes, or one of the tensors' boxes.
-bool Block::something_lands() {
-  const std::size_t under_way = copy_arrivals_.size() + tensor_loads_.size();
-  if (under_way == 0) return false;
-  const std::size_t chosen = grid_.options.seed == 0 ? 0 : random_() % under_way;
-  if (chosen < copy_arrivals_.size())
-    fire_copy_arrival(chosen);
+void Block::land_one(std::size_t index) {
+  if (index < copy_arrivals_.size())
+    fire_copy_arrival(index);
   else
-    land_tensor_load(chosen - copy_arrivals_.size());
-  return true;
+    land_delivery(index - copy_arrivals_.size());
 }
 
 void Block::fire_copy_arrival(std::size_t index) {
@@ -89,7 +84,7 @@ void Block::fire_copy_arrival(std::size_t index) {
   land(threads_[static_cast<std::size_t>(arrival.thread)], arrival.copies_end);
   Mbarrier& barrier = mbarriers_.at(arrival.barrier);
   barrier.arriving.add(arrival.copies.agent(), arrival.copies.time());
-  arrive_at(arrival.barrier, barrier, barrier.site);
+  arrive_at(*this, arrival.barrier, barrier, barrier.site);
 }
 
 }  // namespace flashcore::emulate

@@ -16,7 +16,7 @@ void Block::load(const void* from, std::size_t bytes, bool aligned, host::Site s
   if (aligned) require_aligned(from, bytes, site);
   if (!in_shared(from)) return global_access(AccessKind::global_load, from, bytes, site);
   require_inside(from, bytes, "reads", site);
-  shared_load(AccessKind::shared_load, offset(from), bytes, site);
+  shared_load(AccessKind::shared_load, *this, offset(from), bytes, site);
 }
 
 void Block::store(void* to, std::size_t bytes, bool aligned, host::Site site) {
@@ -24,7 +24,7 @@ void Block::store(void* to, std::size_t bytes, bool aligned, host::Site site) {
   if (aligned) require_aligned(to, bytes, site);
   if (!in_shared(to)) return global_access(AccessKind::global_store, to, bytes, site);
   require_inside(to, bytes, "writes", site);
-  shared_store(AccessKind::shared_store, offset(to), bytes, me().knowledge.epoch(), site);
+  shared_store(AccessKind::shared_store, *this, offset(to), bytes, me().knowledge.epoch(), site);
 }
 
 void Block::copy_bytes(void* to, const void* from, std::size_t bytes, host::Site site) {
@@ -84,24 +84,25 @@ void Block::note(AccessKind kind, const void* address, std::size_t bytes, host::
                       static_cast<const unsigned char*>(address) + i, grid_.image.id(site));
 }
 
-void Block::shared_load(AccessKind kind, std::size_t first, std::size_t bytes, host::Site site) {
+void Block::shared_load(AccessKind kind, Block& of, std::size_t first, std::size_t bytes,
+                        host::Site site) {
   Shadow::Conflict conflict;
-  if (!shadow_.read(first, bytes, me().knowledge, me().knowledge.epoch(), grid_.image.id(site),
-                    conflict))
-    fail_conflict(
-        fmt::format("reads {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
-        conflict, site);
-  note(kind, shared + first, bytes, site);
+  const Knowledge& knowledge = me().knowledge;
+  if (!of.shadow_.read(first, bytes, knowledge, knowledge.epoch(), grid_.image.id(site), conflict))
+    fail_conflict(fmt::format("reads {} bytes of {}, of which byte {}", bytes, describe_shared(of),
+                              conflict.offset),
+                  conflict, site);
+  note(kind, of.shared + first, bytes, site);
 }
 
-void Block::shared_store(AccessKind kind, std::size_t first, std::size_t bytes, Epoch epoch,
-                         host::Site site) {
+void Block::shared_store(AccessKind kind, Block& of, std::size_t first, std::size_t bytes,
+                         Epoch epoch, host::Site site) {
   Shadow::Conflict conflict;
-  if (!shadow_.write(first, bytes, me().knowledge, epoch, grid_.image.id(site), conflict))
-    fail_conflict(
-        fmt::format("writes {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
-        conflict, site);
-  note(kind, shared + first, bytes, site);
+  if (!of.shadow_.write(first, bytes, me().knowledge, epoch, grid_.image.id(site), conflict))
+    fail_conflict(fmt::format("writes {} bytes of {}, of which byte {}", bytes, describe_shared(of),
+                              conflict.offset),
+                  conflict, site);
+  note(kind, of.shared + first, bytes, site);
 }
 
 void Block::global_access(AccessKind kind, const void* address, std::size_t bytes,
@@ -124,14 +125,15 @@ bool Block::require_global(bool writes, const void* address, std::size_t bytes, 
   give_up(std::move(finding));
 }
 
-/// Between the threads of this block.
+/// Between the threads of the cluster.
 void Block::require_ordered(bool writes, const Buffer& buffer, const void* address,
                             std::size_t bytes, host::Site site) {
   const SiteId id = grid_.image.id(site);
   Shadow::Conflict conflict;
   const Knowledge& knowledge = me().knowledge;
-  const bool ordered = writes ? global_shadow_.write(address, bytes, knowledge, id, conflict)
-                              : global_shadow_.read(address, bytes, knowledge, id, conflict);
+  const bool ordered = writes
+                           ? cluster_.global_shadow.write(address, bytes, knowledge, id, conflict)
+                           : cluster_.global_shadow.read(address, bytes, knowledge, id, conflict);
   if (ordered) return;
   const auto base = reinterpret_cast<std::uintptr_t>(buffer.base);
   fail_conflict(fmt::format("{} {} bytes of {}, of which byte {}", writes ? "writes" : "reads",
@@ -148,49 +150,58 @@ void Block::fail_conflict(const std::string& access, const Shadow::Conflict& con
     give_up(std::move(finding));
   }
   const SourceLine other = grid_.image.line(conflict.other.site);
-  const auto threads = static_cast<Agent>(thread_count_);
-  if (epoch.agent() < threads) {
+  const Agents::Owner owner = agents_.owner(epoch.agent());
+  if (owner.kind == Agents::Kind::thread) {
     Finding finding = begin_finding(FindingKind::race, site);
-    finding.parts.push_back({fmt::format("{} thread {} {}", access, epoch.agent(),
+    finding.parts.push_back({fmt::format("{} {} {}", access, describe_thread(epoch.agent()),
                                          conflict.with_read ? "read" : "wrote"),
                              other});
-    finding.parts.push_back({", and no barrier lies between"});
+    finding.parts.push_back({owner.rank == rank
+                                 ? ", and no barrier lies between"
+                                 : ", and no barrier of the cluster's scope lies between"});
     give_up(std::move(finding));
   }
-  if (epoch.agent() >= first_products_agent()) fail_async_conflict(access, conflict, site);
-  const int owner = static_cast<int>(epoch.agent() - threads);
-  const bool waited =
-      threads_[static_cast<std::size_t>(owner)].knowledge.copies_seen >= epoch.time();
+  if (owner.kind != Agents::Kind::copies) fail_async_conflict(access, conflict, site);
+  const Block& starter = cluster_.block(owner.rank);
+  const Knowledge& starting = starter.threads_[static_cast<std::size_t>(owner.number)].knowledge;
+  const bool waited = starting.copies_seen >= epoch.time();
   Finding finding = begin_finding(waited ? FindingKind::race : FindingKind::pending_copy, site);
   finding.parts.push_back(
-      {fmt::format("{} is the {} of an asynchronous copy that thread {} started", access,
-                   conflict.with_read ? "source" : "target", owner),
+      {fmt::format("{} is the {} of an asynchronous copy that {} started", access,
+                   conflict.with_read ? "source" : "target", describe_thread(starting.self)),
        other});
   finding.parts.push_back({waited ? ", and no barrier lies between that thread's wait and this"
                                   : ", and that has not been waited for"});
   give_up(std::move(finding));
 }
 
-/// With a matrix product, or a copy that arrives at an mbarrier.
+/// With a matrix product, or what arrives at an mbarrier.
 void Block::fail_async_conflict(const std::string& access, const Shadow::Conflict& conflict,
                                 host::Site site) {
-  const Agent agent = conflict.other.epoch.agent();
-  const bool product = agent < first_barrier_agent();
+  const Epoch epoch = conflict.other.epoch;
+  const Agents::Owner owner = agents_.owner(epoch.agent());
+  const Block& of = cluster_.block(owner.rank);
   bool waited = false;
-  std::string what = "is the target of a copy that arrives at an mbarrier, and was started";
-  if (product) {
-    const std::size_t warp = agent - first_products_agent();
-    what = fmt::format("is read by a matrix product that warp {} started", warp);
-    waited = threads_[warp * 32].knowledge.products_seen >= conflict.other.epoch.time();
+  std::string what, missing;
+  if (owner.kind == Agents::Kind::products) {
+    what = fmt::format("is read by a matrix product that warp {} started", owner.number);
+    missing = ", and no barrier lies between that warp's wait and this";
+    const auto first_lane = static_cast<std::size_t>(owner.number) * 32;
+    waited = of.threads_[first_lane].knowledge.products_seen >= epoch.time();
   } else {
-    for (const auto& [place, barrier] : mbarriers_)
-      if (barrier.copies == agent) waited = barrier.phases >= conflict.other.epoch.time();
+    what = fmt::format("is the {} of a copy that arrives at an mbarrier{}, and was started",
+                       conflict.with_read ? "source" : "target",
+                       &of == this ? "" : fmt::format(" of block {}", of.block));
+    missing = ", and this thread has not waited for the mbarrier";
+    for (const auto& [place, barrier] : of.mbarriers_) {
+      if (barrier.copies != epoch.agent() && barrier.sent != epoch.agent()) continue;
+      waited = barrier.phases >= epoch.time();
+      if (barrier.sent == epoch.agent()) missing += " with wait_cluster";
+    }
   }
   Finding finding = begin_finding(waited ? FindingKind::race : FindingKind::pending_copy, site);
   finding.parts.push_back({access + ' ' + what, grid_.image.line(conflict.other.site)});
-  finding.parts.push_back({!waited   ? ", and that is not complete"
-                           : product ? ", and no barrier lies between that warp's wait and this"
-                                     : ", and this thread has not waited for the mbarrier"});
+  finding.parts.push_back({waited ? missing : ", and that is not complete"});
   give_up(std::move(finding));
 }
 

@@ -36,7 +36,7 @@ void Block::named_barrier(int id, int threads, bool waits, host::Site site) {
     barrier.waiting.push_back(thread);
     wait(instruction, site, static_cast<std::size_t>(id));
   }
-  if (checks_) learn(me().knowledge, barrier.completed);
+  if (checks_) cluster_.views.teach(me().knowledge, barrier.completed);
 }
 
 /// A warp arrives.
@@ -57,7 +57,7 @@ void Block::arrive_at_named(int id, int threads, host::Site site) {
   barrier.site = site;
   my_warp().named_phase = barrier.phases;
   const auto first = static_cast<std::size_t>(thread / 32 * 32);
-  if (barrier.arriving.agents() == 0) barrier.arriving = Join(join_.agents());
+  if (barrier.arriving.agents() == 0) barrier.arriving = Join(cluster_.views.agents());
   if (checks_)
     for (std::size_t lane = 0; lane < 32; ++lane)
       barrier.arriving.add(threads_[first + lane].knowledge);
@@ -65,7 +65,7 @@ void Block::arrive_at_named(int id, int threads, host::Site site) {
   if (barrier.arrived < threads) return;
   barrier.arrived = 0;
   ++barrier.phases;
-  if (checks_) barrier.completed = barrier.arriving.view(++view_serial_);
+  if (checks_) barrier.completed = cluster_.views.of(barrier.arriving);
   for (const int waiting : std::exchange(barrier.waiting, {})) wake(waiting);
 }
 

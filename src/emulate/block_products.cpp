@@ -71,7 +71,7 @@ void Block::start_product(host::Product product, host::Site site) {
     const auto lanes = std::bit_cast<std::array<host::Product*, 32>>(operands);
     require_same_product(lanes, site);
     Warp& warp = my_warp();
-    if (checks_) read_operands(product, Epoch(products_agent(), warp.product_group), site);
+    if (checks_) read_operands(product, Epoch(me().knowledge.products, warp.product_group), site);
     StartedProduct started{*lanes[0], {}, sums_of(lanes, site), warp.product_group};
     for (std::size_t lane = 0; lane < 32; ++lane) started.a[lane] = lanes[lane]->a;
     warp.sums[started.sums].last_group = warp.product_group;

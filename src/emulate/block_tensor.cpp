@@ -45,68 +45,103 @@ void Block::global_box(bool writes, const EncodedTensor& tensor, const host::Coo
 void Block::load_tensor(const void* map, unsigned char* s_to, void* s_barrier, host::Coordinates at,
                         host::Site site) {
   count(host::Instruction::tensor_load);
-  const EncodedTensor tensor = decoded(map, site);
-  Mbarrier& barrier = initialised(s_barrier, "starts a copy that arrives at", site);
-  require_box(tensor, s_to, "copies to", site);
-  if (!barrier.shown_to_copies) {
-    Finding finding = begin_finding(FindingKind::barrier, site);
-    finding.parts.push_back(
-        {fmt::format("starts a copy that arrives at the mbarrier at byte {}", offset(s_barrier)),
-         {}});
-    finding.parts.push_back(
-        {", with no fence_barrier_init after its init", grid_.image.line(barrier.site)});
-    give_up(std::move(finding));
-  }
-  if (checks_) {
-    if (barrier.copies == 0) barrier.copies = next_barrier_agent(site);
-    global_box(false, tensor, at, site);
-    Shadow::Conflict conflict;
-    const Epoch landing(barrier.copies, static_cast<std::uint32_t>(barrier.phases) + 1);
-    if (!shadow_.write(offset(s_to), tensor.box_bytes(), me().knowledge, landing,
-                       grid_.image.id(site), conflict))
-      fail_conflict(fmt::format("copies {} bytes to shared memory, of which byte {}",
-                                tensor.box_bytes(), conflict.offset),
-                    conflict, site);
-    sites_.add_bulk(AccessKind::shared_copy, grid_.image.id(site), tensor.box_bytes());
-  }
-  std::memset(s_to, 0xFF, tensor.box_bytes());  // NaN, until it lands
-  tensor_loads_.push_back({tensor, at, offset(s_to), offset(s_barrier)});
-  require_expected(offset(s_barrier), barrier, site);
-  if (chance(3)) land_tensor_load(tensor_loads_.size() - 1);
+  start_load(map, s_to, s_barrier, 1U << rank, at, site);
 }
 
-/// Every mbarrier that copies arrive at has an agent, whose times are its phases.
-Agent Block::next_barrier_agent(host::Site site) {
-  if (barrier_agents_ == most_barrier_agents) {
+void Block::load_tensor_multicast(const void* map, unsigned char* s_to, void* s_barrier,
+                                  unsigned block_mask, host::Coordinates at, host::Site site) {
+  count(host::Instruction::tensor_load);
+  if (block_mask == 0 || block_mask >> cluster_.size() != 0) {
+    Finding finding = begin_finding(FindingKind::out_of_bounds, site);
+    finding.parts.push_back(
+        {fmt::format("copies to blocks {:#x} of a cluster of {}", block_mask, cluster_.size())});
+    give_up(std::move(finding));
+  }
+  start_load(map, s_to, s_barrier, block_mask, at, site);
+}
+
+void Block::start_load(const void* map, const void* s_to, const void* s_barrier,
+                       unsigned block_mask, host::Coordinates at, host::Site site) {
+  const EncodedTensor tensor = decoded(map, site);
+  const std::size_t place = offset(s_barrier);
+  const auto for_each_target = [&](auto&& visit_target) {
+    for (int target = 0; target < cluster_.size(); ++target)
+      if ((block_mask >> target & 1U) != 0) visit_target(cluster_.block(target));
+  };
+  for_each_target([&](Block& to) {
+    constexpr const char* action = "starts a copy that arrives at";
+    require_alive(to, "copies to", site);
+    const Mbarrier& barrier = initialised(to, place, action, site);
+    require_box(tensor, s_to, "copies to", site);
+    require_fenced_init(to, place, barrier, site);
+  });
+  if (checks_) global_box(false, tensor, at, site);
+  for_each_target([&](Block& to) {
+    Mbarrier& barrier = to.mbarriers_.at(place);
+    const Epoch landing = landing_of(to, barrier, barrier.copies, site);
+    deliver(to, {TensorPart{tensor, at}, offset(s_to), tensor.box_bytes(), place}, landing, site);
+    if (checks_) sites_.add_bulk(AccessKind::shared_copy, grid_.image.id(site), tensor.box_bytes());
+  });
+}
+
+/// The epoch of what arrives in the phase that is under way. Every mbarrier has an agent for each
+/// kind of thing that arrives there, whose times are its phases.
+Epoch Block::landing_of(Block& of, const Mbarrier& barrier, Agent& agent, host::Site site) {
+  if (!checks_) return {};
+  if (agent == 0 && of.barrier_agents_ == Agents::most_barriers) {
     Finding finding = begin_finding(FindingKind::barrier, site);
     finding.parts.push_back({fmt::format(
-        "the emulator follows up to {} mbarriers that copies arrive at", most_barrier_agents)});
+        "the emulator follows up to {} mbarriers that copies arrive at", Agents::most_barriers)});
     give_up(std::move(finding));
   }
-  return static_cast<Agent>(first_barrier_agent() + barrier_agents_++);
+  if (agent == 0) agent = agents_.barrier(of.rank, of.barrier_agents_++);
+  return {agent, static_cast<std::uint32_t>(barrier.phases) + 1};
 }
 
-void Block::land_tensor_load(std::size_t index) {
-  const TensorLoad load = tensor_loads_[index];
-  tensor_loads_.erase(tensor_loads_.begin() + static_cast<std::ptrdiff_t>(index));
-  load_box(load.tensor, load.at, shared, load.s_to);
-  Mbarrier& barrier = mbarriers_.at(load.barrier);
-  barrier.transactions -= static_cast<long long>(load.tensor.box_bytes());
+/// Starts what will be there when the phase of its mbarrier completes.
+void Block::deliver(Block& to, Delivery delivery, Epoch landing, host::Site site) {
+  Shadow::Conflict conflict;
+  if (checks_ && !to.shadow_.write(delivery.s_to, delivery.bytes, me().knowledge, landing,
+                                   grid_.image.id(site), conflict))
+    fail_conflict(fmt::format("copies {} bytes to {}, of which byte {}", delivery.bytes,
+                              describe_shared(to), conflict.offset),
+                  conflict, site);
+  if (&to != this) visit(to, landing, site);
+  std::memset(to.shared + delivery.s_to, 0xFF, delivery.bytes);  // NaN, until it lands
+  const std::size_t place = delivery.barrier;
+  to.deliveries_.push_back(std::move(delivery));
+  require_expected(to, place, to.mbarriers_.at(place), site);
+  if (chance(3)) to.land_delivery(to.deliveries_.size() - 1);
+}
+
+void Block::land_delivery(std::size_t index) {
+  const Delivery delivery = deliveries_[index];
+  deliveries_.erase(deliveries_.begin() + static_cast<std::ptrdiff_t>(index));
+  if (const auto* box = std::get_if<TensorPart>(&delivery.cargo))
+    load_box(box->tensor, box->at, shared, delivery.s_to);
+  else if (const auto* words = std::get_if<host::Words>(&delivery.cargo))
+    std::memcpy(shared + delivery.s_to, words->values, delivery.bytes);
+  else
+    std::memcpy(shared + delivery.s_to, std::get<const unsigned char*>(delivery.cargo),
+                delivery.bytes);
+  Mbarrier& barrier = mbarriers_.at(delivery.barrier);
+  barrier.transactions -= static_cast<long long>(delivery.bytes);
   complete_phase_when_due(barrier);
 }
 
 /// When all arrivals of a phase have come, its bytes are those that are on their way, or more will
 /// be: fewer, and it completes before they have landed.
-void Block::require_expected(std::size_t place, const Mbarrier& barrier, host::Site site) {
+void Block::require_expected(Block& of, std::size_t place, const Mbarrier& barrier,
+                             host::Site site) {
   if (barrier.pending > 0) return;
   long long coming = 0;
-  for (const TensorLoad& load : tensor_loads_)
-    if (load.barrier == place) coming += static_cast<long long>(load.tensor.box_bytes());
+  for (const Delivery& delivery : of.deliveries_)
+    if (delivery.barrier == place) coming += static_cast<long long>(delivery.bytes);
   if (barrier.transactions >= coming) return;
   Finding finding = begin_finding(FindingKind::barrier, site);
   finding.parts.push_back(
-      {fmt::format("phase {} of the mbarrier at byte {} expects {} bytes fewer than copies bring",
-                   barrier.phases, place, coming - barrier.transactions)});
+      {fmt::format("phase {} of {} expects {} bytes fewer than copies bring", barrier.phases,
+                   describe_mbarrier(of, place), coming - barrier.transactions)});
   give_up(std::move(finding));
 }
 
@@ -170,14 +205,15 @@ void Block::async_read(std::size_t first, std::size_t bytes, Epoch epoch, host::
         fmt::format("reads {} bytes of shared memory, of which byte {}", bytes, conflict.offset),
         conflict, site);
   const auto unfenced = [&](Epoch written) {
-    return written.agent() < fenced_.size() && written.time() > fenced_[written.agent()];
+    return agents_.is_thread(written.agent()) && written.time() > fenced_[written.agent()];
   };
   const auto written = shadow_.find_write(first, bytes, unfenced);
   if (!written) return;
   Finding finding = begin_finding(FindingKind::race, site);
-  finding.parts.push_back({fmt::format("reads byte {} of shared memory, which thread {} wrote",
-                                       written->offset, written->other.epoch.agent()),
-                           grid_.image.line(written->other.site)});
+  finding.parts.push_back(
+      {fmt::format("reads byte {} of shared memory, which {} wrote", written->offset,
+                   describe_thread(written->other.epoch.agent())),
+       grid_.image.line(written->other.site)});
   finding.parts.push_back({", and no fence_async_proxy lies between"});
   give_up(std::move(finding));
 }

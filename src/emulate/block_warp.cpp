@@ -87,9 +87,9 @@ void Block::warp_barrier(host::Site site) {
   together(host::Instruction::warp_barrier, site, nullptr, [&](const auto&) {
     if (!checks_) return;
     const auto first = static_cast<std::size_t>(thread / 32 * 32);
-    join_.clear();
-    for (std::size_t lane = 0; lane < 32; ++lane) join_.add(threads_[first + lane].knowledge);
-    const ViewRef view = join_.view(++view_serial_);
+    Join& lanes = cluster_.views.start();
+    for (std::size_t lane = 0; lane < 32; ++lane) lanes.add(threads_[first + lane].knowledge);
+    const ViewRef view = cluster_.views.finish();
     for (std::size_t lane = 0; lane < 32; ++lane) threads_[first + lane].knowledge.view = view;
   });
 }
@@ -140,7 +140,7 @@ host::Words Block::load_matrices(host::Instruction instruction, unsigned s_row, 
   const unsigned char* row = shared + s_row;
   require_inside(row, row_bytes, "reads", site);
   require_aligned(row, row_bytes, site);
-  if (checks_) shared_load(AccessKind::shared_matrix, s_row, row_bytes, site);
+  if (checks_) shared_load(AccessKind::shared_matrix, *this, s_row, row_bytes, site);
   MatrixLoad mine{row, {}};
   together(instruction, site, &mine, [&](const auto& operands) {
     emulate::load_matrices(transposed, as<MatrixLoad>(operands));

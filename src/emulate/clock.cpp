@@ -27,4 +27,26 @@ void Join::clear() {
   last_added_ = 0;
 }
 
+void Views::clear() {
+  serial_ = 0;
+  known_ = taught_ = joined_ = nullptr;
+}
+
+Join& Views::start() {
+  scratch_.clear();
+  return scratch_;
+}
+
+void Views::teach(Knowledge& thread, const ViewRef& view) {
+  if (known_ != thread.view || taught_ != view) {
+    known_ = thread.view;
+    taught_ = view;
+    Join& both = start();
+    both.add(*known_);
+    both.add(*taught_);
+    joined_ = finish();
+  }
+  thread.view = joined_;
+}
+
 }  // namespace flashcore::emulate

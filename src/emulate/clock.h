@@ -9,15 +9,59 @@
 
 namespace flashcore::emulate {
 
-/// Who accesses memory: thread t is agent t, and the asynchronous copies that it starts are agent
-/// t + threads of the block. Then come the matrix products of each warp, and the mbarriers that
-/// copies of tensors arrive at.
+/// Who accesses memory, and what else others may know the times of: see Agents.
 using Agent = std::uint32_t;
+
+/// The agents of a cluster, block by block: its threads, the asynchronous copies that each of them
+/// starts, the matrix products of each warp, what the block announces (Block::announced_), and the
+/// mbarriers that copies arrive at.
+class Agents {
+ public:
+  enum class Kind { thread, copies, products, announcements, barrier };
+  struct Owner {
+    Kind kind;
+    int rank;    // of the block
+    int number;  // of the thread, warp or barrier
+  };
+  static constexpr int most_barriers = 64;  // of a block
+
+  explicit Agents(unsigned threads) : threads_(threads) {}
+
+  [[nodiscard]] constexpr Agent of_block() const { return barriers() + most_barriers; }
+  [[nodiscard]] Agent thread(int rank, int thread) const { return at(rank, 0, thread); }
+  [[nodiscard]] Agent copies(int rank, int thread) const { return at(rank, threads_, thread); }
+  [[nodiscard]] Agent products(int rank, int warp) const { return at(rank, 2 * threads_, warp); }
+  [[nodiscard]] Agent announcements(int rank) const { return at(rank, barriers() - 1, 0); }
+  [[nodiscard]] Agent barrier(int rank, int number) const { return at(rank, barriers(), number); }
+
+  [[nodiscard]] bool is_thread(Agent agent) const { return agent % of_block() < threads_; }
+  [[nodiscard]] Owner owner(Agent agent) const {
+    const Agent place = agent % of_block();
+    const auto owner = [&](Kind kind, Agent first) {
+      return Owner{kind, static_cast<int>(agent / of_block()), static_cast<int>(place - first)};
+    };
+    if (place < threads_) return owner(Kind::thread, 0);
+    if (place < 2 * threads_) return owner(Kind::copies, threads_);
+    if (place < barriers() - 1) return owner(Kind::products, 2 * threads_);
+    if (place < barriers()) return owner(Kind::announcements, barriers() - 1);
+    return owner(Kind::barrier, barriers());
+  }
+
+ private:
+  /// The first mbarrier's place among the block's.
+  [[nodiscard]] constexpr Agent barriers() const { return 2 * threads_ + (threads_ + 31) / 32 + 1; }
+  [[nodiscard]] Agent at(int rank, Agent first, int number) const {
+    return static_cast<Agent>(rank) * of_block() + first + static_cast<Agent>(number);
+  }
+
+  Agent threads_;
+};
 
 /// What an agent did between two events after which others may know of it. 0 is no epoch.
 class Epoch {
  public:
-  static constexpr std::uint32_t agent_bits = 12;  // 1024 threads, their copies and some more
+  static constexpr std::uint32_t agent_bits = 14;  // 8 blocks of 900 threads, or fewer of more
+  static constexpr std::uint32_t most_agents = 1U << agent_bits;
   static constexpr std::uint32_t most_time = (1U << (32 - agent_bits)) - 1;
 
   constexpr Epoch() = default;
@@ -34,7 +78,7 @@ class Epoch {
 /// For every agent, the last of its times whose doings happened before: never changed once shared.
 struct View {
   std::vector<std::uint32_t> times;
-  std::uint32_t serial = 0;  // from 1 on; no other View of the block has it
+  std::uint32_t serial = 0;  // from 1 on; no other View of the cluster has it
 };
 using ViewRef = std::shared_ptr<const View>;
 
@@ -72,6 +116,7 @@ class Join {
   void add(Agent agent, std::uint32_t time) { raise(times_[agent], time); }
   void add(const View& view);
   [[nodiscard]] std::size_t agents() const { return times_.size(); }
+  [[nodiscard]] bool holds(Epoch epoch) const { return times_[epoch.agent()] >= epoch.time(); }
   [[nodiscard]] ViewRef view(std::uint32_t serial) const {
     return std::make_shared<const View>(View{times_, serial});
   }
@@ -84,6 +129,28 @@ class Join {
 
   std::vector<std::uint32_t> times_;
   std::uint32_t last_added_ = 0;  // its serial
+};
+
+/// Makes the views of the threads of a cluster.
+class Views {
+ public:
+  explicit Views(std::size_t agents) : scratch_(agents) {}
+
+  /// As at the beginning.
+  void clear();
+  [[nodiscard]] std::size_t agents() const { return scratch_.agents(); }
+  /// For a view of what some threads know: empty, until the next call of any of these.
+  Join& start();
+  ViewRef finish() { return of(scratch_); }
+  ViewRef of(const Join& join) { return join.view(++serial_); }
+  /// The thread knows all of the view too.
+  void teach(Knowledge& thread, const ViewRef& view);
+
+ private:
+  Join scratch_;
+  std::uint32_t serial_ = 0;
+  // The last two that were joined: lanes that wait for the same phase learn the same.
+  ViewRef known_, taught_, joined_;
 };
 
 }  // namespace flashcore::emulate

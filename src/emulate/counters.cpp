@@ -19,6 +19,8 @@ std::string_view name(host::Instruction instruction) {
       "elect",
       "named_barrier",
       "named_barrier_arrive",
+      "cluster_arrive",
+      "cluster_wait",
       "set_registers",
       "wgmma",
       "wgmma_fence",
@@ -41,14 +43,19 @@ std::string_view name(host::Instruction instruction) {
       "tensor_store",
       "tensor_store_commit",
       "tensor_store_wait",
-      "fence_async"};
+      "fence_async",
+      "peer_load",
+      "peer_store",
+      "peer_store_counted",
+      "peer_copy",
+      "peer_arrive"};
   return names[static_cast<std::size_t>(instruction)];
 }
 
 std::string_view name(AccessKind kind) {
   static constexpr std::array<std::string_view, access_kinds> names{
-      "shared_load", "shared_store", "shared_copy", "shared_matrix",
-      "global_load", "global_store", "global_copy"};
+      "shared_load", "shared_store", "shared_copy", "shared_matrix", "peer_load",
+      "peer_store",  "peer_copy",    "global_load", "global_store",  "global_copy"};
   return names[static_cast<std::size_t>(kind)];
 }
 

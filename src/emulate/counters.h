@@ -16,6 +16,9 @@ enum class AccessKind : std::uint8_t {
   shared_store,
   shared_copy,  // the destination of an asynchronous copy
   shared_matrix,
+  peer_load,  // another block's shared memory
+  peer_store,
+  peer_copy,
   global_load,
   global_store,
   global_copy,  // the source of an asynchronous copy
@@ -23,7 +26,7 @@ enum class AccessKind : std::uint8_t {
 inline constexpr int access_kinds = static_cast<int>(AccessKind::global_copy) + 1;
 
 constexpr bool is_shared(AccessKind kind) {
-  return kind <= AccessKind::shared_matrix;
+  return kind <= AccessKind::peer_copy;
 }
 
 std::string_view name(host::Instruction instruction);

@@ -21,6 +21,7 @@ enum class FindingKind {
   out_of_bounds,  // outside every buffer, or a write to an input
   misaligned,
   divergence,  // lanes of a warp at different instructions, or some of them gone
+  lifetime,    // shared memory of a block that may not have started, or may have ended
   barrier,     // arrivals and waits that do not add up
   deadlock,    // nobody can go on
 };

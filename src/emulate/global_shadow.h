@@ -9,7 +9,7 @@
 
 namespace flashcore::emulate {
 
-/// Only the accesses of one block count: what other blocks and other kernels wrote is as good as
+/// Only the accesses of one cluster count: what other blocks and other kernels wrote is as good as
 /// given. A conflict's offset is the byte's address.
 class GlobalShadow {
  public:

@@ -7,13 +7,15 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "emulate/block.h"
+#include "emulate/cluster.h"
 
 namespace flashcore::emulate {
 
 namespace {
 
 constexpr unsigned most_threads = 1024;
+/// Of a process: a fiber's stack takes two mappings of the 65530 that Linux allows.
+constexpr unsigned most_fibers = 24 << 10;
 constexpr unsigned most_shared_bytes = 256 << 10;
 
 void require_launchable(const host::Module& module, const cuda::LaunchShape& shape) {
@@ -27,8 +29,7 @@ void require_launchable(const host::Module& module, const cuda::LaunchShape& sha
         "emulator: {} blocks of {} threads with {} bytes of shared memory; there are 1 to {} "
         "threads and up to {} bytes",
         shape.grid, shape.block, shape.shared_bytes, most_threads, most_shared_bytes);
-  if (shape.cluster != 1)
-    core::fail(core::Status::unsupported, "emulator: clusters of {} blocks", shape.cluster);
+  cuda::require_clusters(shape);
 }
 
 /// What the system threads have gathered.
@@ -40,20 +41,20 @@ struct Gathered {
   SiteTable sites;
 };
 
-void run_blocks(const Grid& grid, std::atomic<unsigned>& next, Gathered& gathered) {
-  Block block(grid);
+void run_clusters(const Grid& grid, std::atomic<unsigned>& next, Gathered& gathered) {
+  const unsigned size = grid.shape.cluster;
+  Cluster cluster(grid);
   std::vector<Finding> findings;
-  for (unsigned index; (index = next++) < grid.shape.grid;) {
-    if (auto finding = block.run(index)) findings.push_back(std::move(*finding));
-    const unsigned done = ++gathered.blocks;
+  for (unsigned index; (index = next++) < grid.shape.grid / size;) {
+    if (auto finding = cluster.run(std::int64_t{index} * size))
+      findings.push_back(std::move(*finding));
+    const unsigned done = gathered.blocks += size;
     if (grid.options.progress) grid.options.progress(done, grid.shape.grid);
   }
   const std::scoped_lock lock(gathered.mutex);
   gathered.findings.insert(gathered.findings.end(), std::make_move_iterator(findings.begin()),
                            std::make_move_iterator(findings.end()));
-  for (std::size_t i = 0; i < gathered.counts.instructions.size(); ++i)
-    gathered.counts.instructions[i] += block.counts[i];
-  gathered.sites += block.sites();
+  cluster.add_counts(gathered.counts, gathered.sites);
 }
 
 void add_sites(const ModuleImage& image, const SiteTable& sites, Counts& counts) {
@@ -75,9 +76,10 @@ Report launch(const host::Module& module, const cuda::LaunchShape& shape, const 
   const Grid grid{.module = module, .shape = shape, .params = params, .options = options};
   Gathered gathered;
   std::atomic<unsigned> next = 0;
-  const std::size_t workers =
-      std::min<std::size_t>(shape.grid, std::max(1U, std::thread::hardware_concurrency()));
-  core::parallel_for(workers, [&](std::size_t) { run_blocks(grid, next, gathered); });
+  const unsigned workers =
+      std::min({shape.grid / shape.cluster, std::max(1U, std::thread::hardware_concurrency()),
+                std::max(1U, most_fibers / (shape.block * shape.cluster))});
+  core::parallel_for(workers, [&](std::size_t) { run_clusters(grid, next, gathered); });
 
   Report report{
       .findings = std::move(gathered.findings), .more_findings = 0, .counts = gathered.counts};

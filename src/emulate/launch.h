@@ -32,14 +32,15 @@ struct Options {
 };
 
 struct Report {
-  std::vector<Finding> findings;    // by block, at most most_findings, one of a block
+  std::vector<Finding> findings;    // by block, at most most_findings, one of a cluster
   std::uint64_t more_findings = 0;  // that are not listed
   Counts counts;
 };
 
 inline constexpr std::size_t most_findings = 20;
 
-/// Returns when every block has ended, or was given up at its first finding. The same seed gives
+/// Returns when every block has ended, or its cluster was given up at the first finding. Launches
+/// follow each other, those that may overlap too. The same seed gives
 /// the same report. Throws invalid_argument where the module has another version or the shape is
 /// not one that a GPU takes.
 Report launch(const host::Module& module, const cuda::LaunchShape& shape, const void* params,

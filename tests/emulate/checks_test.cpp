@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "emulate/launch.h"
-#include "emulate/module_store.h"
 #include "kernels/broken/params.h"
+#include "small_kernel.h"
 #include "support/message_of.h"
 
 namespace flashcore::emulate {
@@ -19,34 +17,15 @@ using broken::Case;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-std::string text_of(const std::string& name) {
-  std::ifstream file(std::filesystem::path(FLASHCORE_SOURCE_DIR) / "tests/emulate/kernels" / name);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 const host::Module& broken_module() {
-  static const host::Module& module = [&]() -> const host::Module& {
-    static const std::string kernel = text_of("broken/kernel.cuh"),
-                             params = text_of("broken/params.h");
-    static std::vector<jit::EmbeddedSource> sources;
-    const auto embedded = jit::embedded_sources();
-    sources.assign(embedded.begin(), embedded.end());
-    sources.push_back({"broken/kernel.cuh", kernel});
-    sources.push_back({"broken/params.h", params});
-    return process_store()
-        .find({.kernel = {.entry = "broken/kernel.cuh",
-                          .name_expression = "flashcore::broken::kernel"},
-               .sources = sources})
-        .module;
-  }();
+  static const host::Module& module = small_kernel("broken");
   return module;
 }
 
-/// The number of the line of broken.cuh that holds the text; of several, of the first after `from`.
+/// The number of the line of broken/kernel.cuh that holds the text; of several, of the first after
+/// `from`.
 std::string line_of(const std::string& text, const std::string& from = "") {
-  std::istringstream lines(text_of("broken/kernel.cuh"));
+  std::istringstream lines(small_kernel_text("broken/kernel.cuh"));
   std::string line;
   bool reached = from.empty();
   for (int number = 1; std::getline(lines, line); ++number) {

@@ -4,47 +4,19 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <random>
-#include <sstream>
 #include <vector>
 
 #include "emulate/launch.h"
-#include "emulate/module_store.h"
 #include "emulate/tensor_map.h"
 #include "kernels/hopper/params.h"
+#include "small_kernel.h"
 
 namespace flashcore::emulate {
 namespace {
 
 using hopper::Task;
 using ::testing::HasSubstr;
-
-std::string hopper_text(const std::string& name) {
-  std::ifstream file(std::filesystem::path(FLASHCORE_SOURCE_DIR) / "tests/emulate/kernels/hopper" /
-                     name);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-const host::Module& hopper_module() {
-  static const host::Module& module = [&]() -> const host::Module& {
-    static const std::string kernel = hopper_text("kernel.cuh"), params = hopper_text("params.h");
-    static std::vector<jit::EmbeddedSource> sources;
-    const auto embedded = jit::embedded_sources();
-    sources.assign(embedded.begin(), embedded.end());
-    sources.push_back({"hopper/kernel.cuh", kernel});
-    sources.push_back({"hopper/params.h", params});
-    return process_store()
-        .find({.kernel = {.entry = "hopper/kernel.cuh",
-                          .name_expression = "flashcore::hopper::kernel"},
-               .sources = sources})
-        .module;
-  }();
-  return module;
-}
 
 std::string findings_of(const Report& report) {
   std::string text;
@@ -99,8 +71,9 @@ struct Call {
     params.g_out = out.data();
     std::vector<Buffer> all = buffers;
     all.push_back({out.data(), out.size() * sizeof(float), "out", true});
-    return launch(hopper_module(), {.block = hopper::threads, .shared_bytes = hopper::shared_bytes},
-                  &params, {.seed = seed, .buffers = all, .label = "hopper"});
+    static const host::Module& module = small_kernel("hopper");
+    return launch(module, {.block = hopper::threads, .shared_bytes = hopper::shared_bytes}, &params,
+                  {.seed = seed, .buffers = all, .label = "hopper"});
   }
 };
 

@@ -43,7 +43,7 @@ template <typename Params>
 KernelOf<Params> kernel_of(void (*)(const Params));
 template <auto kernel>
 constexpr Module module_of() {
-  return {2, decltype(kernel_of(kernel))::template run_thread<kernel>};
+  return {3, decltype(kernel_of(kernel))::template run_thread<kernel>};
 }
 }  // namespace flashcore::host
 extern "C" void __tsan_init() {}

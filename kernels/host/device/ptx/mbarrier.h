@@ -35,7 +35,7 @@ inline void fence_barrier_init(std::source_location line = std::source_location:
 
 inline void wait(const Mbarrier& barrier, int parity,
                  std::source_location line = std::source_location::current()) {
-  host::call<&host::Machine::mbarrier_wait>(&barrier, parity, host::Site(line));
+  host::call<&host::Machine::mbarrier_wait>(&barrier, parity, host::Scope::block, host::Site(line));
 }
 
 inline void wait_suspended(const Mbarrier& barrier, int parity,

@@ -18,6 +18,13 @@ inline void copy_tensor(const TensorMap& map, unsigned char* s_to, Mbarrier& bar
                                           host::Site(line));
 }
 
+inline void copy_tensor_multicast(const TensorMap& map, unsigned char* s_to, Mbarrier& barrier,
+                                  unsigned short block_mask, int c0, int c1, int c2, int c3,
+                                  std::source_location line = std::source_location::current()) {
+  host::call<&host::Machine::load_tensor_multicast>(
+      &map, s_to, &barrier, block_mask, host::Coordinates{{c0, c1, c2, c3}}, host::Site(line));
+}
+
 inline void store_tensor(const TensorMap& map, const unsigned char* s_from, int c0, int c1, int c2,
                          int c3, std::source_location line = std::source_location::current()) {
   host::call<&host::Machine::store_tensor>(&map, s_from, host::Coordinates{{c0, c1, c2, c3}},
