@@ -242,7 +242,7 @@ std::vector<Finding::Part> Block::describe_waits() const {
 
 std::string Block::describe_thread(Agent agent) const {
   const Agents::Owner owner = agents_.owner(agent);
-  const std::string text = fmt::format("thread {}", owner.number);
+  std::string text = fmt::format("thread {}", owner.number);
   if (owner.rank == rank) return text;
   return text + fmt::format(" of block {}", cluster_.block(owner.rank).block);
 }
@@ -253,7 +253,7 @@ std::string Block::describe_shared(const Block& of) const {
 }
 
 std::string Block::describe_mbarrier(const Block& of, std::size_t place) const {
-  const auto text = fmt::format("the mbarrier at byte {}", static_cast<std::ptrdiff_t>(place));
+  std::string text = fmt::format("the mbarrier at byte {}", static_cast<std::ptrdiff_t>(place));
   if (&of == this) return text;
   return text + fmt::format(" of block {}", of.block);
 }

@@ -328,7 +328,7 @@ class Block final : public host::Machine {
   void start_load(const void* map, const void* s_to, const void* s_barrier, unsigned block_mask,
                   host::Coordinates at, host::Site site);
   Epoch landing_of(Block& of, const Mbarrier& barrier, Agent& agent, host::Site site);
-  void deliver(Block& to, Delivery delivery, Epoch landing, host::Site site);
+  void deliver(Block& to, const Delivery& delivery, Epoch landing, host::Site site);
   void require_expected(Block& of, std::size_t place, const Mbarrier& barrier, host::Site site);
   void land_stores(Thread& owner, std::size_t end);
   void async_read(std::size_t first, std::size_t bytes, Epoch epoch, host::Site site);
@@ -353,7 +353,7 @@ class Block final : public host::Machine {
   void visit(Block& peer, Epoch epoch, host::Site site);
   void require_no_visitors();
   Join& for_cluster(Mbarrier& barrier);
-  Epoch send(host::PeerAddress to, Cargo cargo, std::size_t bytes, host::PeerAddress barrier,
+  Epoch send(host::PeerAddress to, const Cargo& cargo, std::size_t bytes, host::PeerAddress barrier,
              host::Site site);
 
   Cluster& cluster_;

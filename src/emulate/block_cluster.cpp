@@ -133,8 +133,8 @@ void Block::store_peer(host::PeerAddress to, host::Words values, std::size_t byt
 }
 
 /// Starts bytes on their way to a peer whose mbarrier counts them: the epoch of their being there.
-Epoch Block::send(host::PeerAddress to, Cargo cargo, std::size_t bytes, host::PeerAddress barrier,
-                  host::Site site) {
+Epoch Block::send(host::PeerAddress to, const Cargo& cargo, std::size_t bytes,
+                  host::PeerAddress barrier, host::Site site) {
   constexpr std::size_t barrier_bytes = 8;
   Block& peer = reach(to, bytes, std::min<std::size_t>(bytes, 16), "sends", site);
   if (&reach(barrier, barrier_bytes, barrier_bytes, "counts at", site) != &peer) {
@@ -148,7 +148,7 @@ Epoch Block::send(host::PeerAddress to, Cargo cargo, std::size_t bytes, host::Pe
     require_fenced_init(peer, barrier.offset, counting, site);
   for_cluster(counting);
   const Epoch landing = landing_of(peer, counting, counting.sent, site);
-  deliver(peer, {std::move(cargo), to.offset, bytes, barrier.offset}, landing, site);
+  deliver(peer, {cargo, to.offset, bytes, barrier.offset}, landing, site);
   return landing;
 }
 

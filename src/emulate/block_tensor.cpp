@@ -99,7 +99,7 @@ Epoch Block::landing_of(Block& of, const Mbarrier& barrier, Agent& agent, host::
 }
 
 /// Starts what will be there when the phase of its mbarrier completes.
-void Block::deliver(Block& to, Delivery delivery, Epoch landing, host::Site site) {
+void Block::deliver(Block& to, const Delivery& delivery, Epoch landing, host::Site site) {
   Shadow::Conflict conflict;
   if (checks_ && !to.shadow_.write(delivery.s_to, delivery.bytes, me().knowledge, landing,
                                    grid_.image.id(site), conflict))
@@ -108,9 +108,8 @@ void Block::deliver(Block& to, Delivery delivery, Epoch landing, host::Site site
                   conflict, site);
   if (&to != this) visit(to, landing, site);
   std::memset(to.shared + delivery.s_to, 0xFF, delivery.bytes);  // NaN, until it lands
-  const std::size_t place = delivery.barrier;
-  to.deliveries_.push_back(std::move(delivery));
-  require_expected(to, place, to.mbarriers_.at(place), site);
+  to.deliveries_.push_back(delivery);
+  require_expected(to, delivery.barrier, to.mbarriers_.at(delivery.barrier), site);
   if (chance(3)) to.land_delivery(to.deliveries_.size() - 1);
 }
 
