@@ -104,7 +104,7 @@ class ForwardCpAsync final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
-      const Problem& problem, const Config& config) const override {
+      const Problem& problem, const Config& config, const GpuLimits& /*gpu*/) const override {
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }

@@ -140,7 +140,7 @@ class ForwardMma final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
-      const Problem& problem, const Config& config) const override {
+      const Problem& problem, const Config& config, const GpuLimits& /*gpu*/) const override {
     return std::make_unique<ForwardMmaLaunch>(problem, config);
   }
 };

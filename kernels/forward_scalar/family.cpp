@@ -116,7 +116,7 @@ class ForwardScalar final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
-      const Problem& problem, const Config& config) const override {
+      const Problem& problem, const Config& config, const GpuLimits& /*gpu*/) const override {
     return std::make_unique<family::ForwardLaunch>(problem, config.block_q, threads(config),
                                                    layout(config).total);
   }

@@ -9,11 +9,12 @@ using device::Element;
 
 struct Config {
   Element element = Element::float16;
-  int head_dim = 64;       // capacity: 64, 128 or 256; a Problem's head_dim is at most this
-  int consumers = 2;       // warpgroups that multiply, 64 query rows each
-  int block_kv = 128;      // keys of a tile
-  int stages = 2;          // tiles of K, and of V, in shared memory
-  bool take_turns = true;  // two consumers: one multiplies while the other weighs
+  int head_dim = 64;   // capacity: 64, 128 or 256; a Problem's head_dim is at most this
+  int consumers = 2;   // warpgroups that multiply, 64 query rows each
+  int block_kv = 128;  // keys of a tile
+  int stages = 2;      // tiles of K, and of V, in shared memory
+  int q_stages = 1;    // blocks of Q in shared memory
+  int kv_splits = 1;   // blocks of a cluster that share a task's keys: 1, 2, 4 or 8
 };
 
 template <typename C, typename Visit>
@@ -23,7 +24,8 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("consumers", config.consumers);
   visit("block_kv", config.block_kv);
   visit("stages", config.stages);
-  visit("take_turns", config.take_turns);
+  visit("q_stages", config.q_stages);
+  visit("kv_splits", config.kv_splits);
 }
 
 inline constexpr int warpgroup_rows = 64;
@@ -44,6 +46,15 @@ constexpr int dot_steps(const Config& config) {
 }
 constexpr int key_steps(const Config& config) {
   return config.block_kv / 16;
+}
+
+/// Consumers start their products one after the other: while one's run, others weigh.
+constexpr bool take_turns(const Config& config) {
+  return config.consumers > 1;
+}
+/// A short Q is kept in registers: products then read half as much shared memory.
+constexpr bool q_in_registers(const Config& config) {
+  return config.head_dim == 64;
 }
 
 /// Registers of a thread, once the warpgroups have divided the file.

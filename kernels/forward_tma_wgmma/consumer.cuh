@@ -1,7 +1,7 @@
-// What a consumer warpgroup does with its 64 rows: Q K^T of a tile beside P V of the one before.
+// What a consumer warpgroup does with its 64 rows of every task.
 #pragma once
 
-#include "device/attention/careful_row.h"
+#include "device/ptx/ldmatrix.h"
 #include "device/ptx/mbarrier.h"
 #include "device/ptx/named_barrier.h"
 #include "device/ptx/tensor_copy.h"
@@ -9,38 +9,43 @@
 #include "device/tile/ring.h"
 #include "device/tile/swizzle.h"
 #include "device/tile/warpgroup.h"
+#include "forward_tma_wgmma/epilogue.cuh"
+#include "forward_tma_wgmma/merge.cuh"
 #include "forward_tma_wgmma/shared.cuh"
 #include "forward_tma_wgmma/softmax.cuh"
 #include "forward_tma_wgmma/task.h"
 
 namespace flashcore::forward_tma_wgmma {
 
-/// Named barriers of the block; 0 is block_barrier's.
-enum class NamedBarrier : int {
-  turn = 1 /* and one for each more consumer */,
-  rows = 5 /* likewise */
-};
+/// A warp's rows of Q as the products take A from registers.
+template <Config C>
+using QueryFragments = unsigned[dot_steps(C)][4];
 
 /// Starts r_scores = Q K^T.
 template <Config C>
-void start_q_k(device::SharedAddress s_q, device::SharedAddress s_k, Scores<C>& r_scores) {
-  using S = Shared<C>;
-  const auto q = device::k_major(s_q);
-  const auto k = device::k_major(s_k);
+void start_q_k(const unsigned char* s_q, const QueryFragments<C>& r_q, const unsigned char* s_k,
+               Scores<C>& r_scores) {
+  const auto q = device::k_major(device::shared_address(s_q));
+  const auto k = device::k_major(device::shared_address(s_k));
   device::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < dot_steps(C); ++step)
-    device::multiply_shared<C.block_kv>(
-        device::Storage<C.element>{}, r_scores, q.at(step / 4 * S::q_column_bytes + step % 4 * 32),
-        k.at(step / 4 * S::kv_column_bytes + step % 4 * 32), step > 0);
+    if constexpr (q_in_registers(C))
+      device::multiply_registers<C.block_kv>(
+          device::Storage<C.element>{}, r_scores, r_q[step],
+          k.at(step / 4 * Shared<C>::kv_column_bytes + step % 4 * 32), step > 0);
+    else
+      device::multiply_shared<C.block_kv>(
+          device::Storage<C.element>{}, r_scores, q.at(step / 4 * q_column_bytes + step % 4 * 32),
+          k.at(step / 4 * Shared<C>::kv_column_bytes + step % 4 * 32), step > 0);
   device::wgmma_commit();
 }
 
-/// Starts r_out += P V.
+/// Starts r_out = P V, or r_out += P V.
 template <Config C>
-void start_p_v(const Weights<C>& r_weights, device::SharedAddress s_v, Output<C>& r_out,
+void start_p_v(const Weights<C>& r_weights, const unsigned char* s_v, Output<C>& r_out,
                bool accumulate) {
-  const auto v = device::n_major(s_v, Shared<C>::kv_column_bytes);
+  const auto v = device::n_major(device::shared_address(s_v), Shared<C>::kv_column_bytes);
   device::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < key_steps(C); ++step)
@@ -50,120 +55,235 @@ void start_p_v(const Weights<C>& r_weights, device::SharedAddress s_v, Output<C>
   device::wgmma_commit();
 }
 
-/// Every consumer warp arrives once, when it has read the tile.
-inline void release(device::Mbarrier& empty, int lane) {
-  if (lane == 0) device::arrive(empty);
-}
-
+/// Tiles are a chain that does not break where a task ends: Q K^T of the next tile is started
+/// before P V of the one before it, and both run while the tile between is weighed or a task's
+/// output is stored.
 template <Config C>
-struct Consumer {
-  using S = Shared<C>;
-  const Params& params;
-  const BlockTask& task;
-  int group;      // which warpgroup of consumers
-  int first_row;  // of its 64
-  int lane;
-  int row;  // the first of the lane's two, in seq_q
-  device::LazySoftmax rows[2] = {};
-  Output<C> r_out = {};
+class Consumer {
+ public:
+  Consumer(const Params& params, int consumer)
+      : params_(params), consumer_(consumer), lane_(device::lane_index()) {}
 
   void run() {
-    auto& barriers = S::barriers();
-    const auto s_q = device::shared_address(S::q()) + group * warpgroup_rows * line_bytes;
-    device::wait_suspended(barriers.q_full, 0);
-    if (params.flip_q_sign != 0) flip_q_sign();
-    if (task.tiles == 0) return;
-
-    Scores<C> r_scores;
-    Weights<C> r_weights;
-    device::Ring<C.stages> k_ring, v_ring;
-    device::wait_suspended(barriers.k_full[0], 0);
-    start_q_k<C>(s_q, device::shared_address(S::k(0)), r_scores);
+    Schedule schedule(params_, C.kv_splits);
+    if (!schedule.has_task()) return;
+    if (consumer_ == C.consumers - 1) pass_turn();  // the first turn is the first consumer's
+    Task task = task_of<C>(params_, schedule.index());
+    wait_for_q();
+    take_turn();
+    start_scores();
     device::wgmma_wait<0>();
-    device::hold(r_scores);
-    release(barriers.k_empty[0], lane);
-    k_ring.advance();
-    float factors[2];
-    mask(0, r_scores);
-    weigh<C>(r_scores, params.scale_log2e, rows, factors);
-    round_weights<C>(r_scores, r_weights);
-    if (group == C.consumers - 1) pass_turn(0);  // the first turn is the first consumer's
-
+    schedule.advance();
+    bool last = !schedule.has_task();
+    finish_scores(last && task.tiles == 1);
+    release_q(task.tiles == 1);
+    mask(task, 0);
+    softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_);
 #pragma unroll 1
-    for (int tile = 1; tile < task.tiles; ++tile) {
-      device::wait_suspended(barriers.k_full[k_ring.stage], k_ring.parity);
+    for (;;) {
+      weigh_tiles(task, last);
+      if (last) break;
+      const Task next = task_of<C>(params_, schedule.index());
+      schedule.advance();
+      last = !schedule.has_task();
+      wait_for_q();
       take_turn();
-      start_q_k<C>(s_q, device::shared_address(S::k(k_ring.stage)), r_scores);
-      device::wait_suspended(barriers.v_full[v_ring.stage], v_ring.parity);
-      start_p_v<C>(r_weights, device::shared_address(S::v(v_ring.stage)), r_out, true);
-      pass_turn(tile);
-      device::wgmma_wait<1>();  // the scores are there
-      device::hold(r_scores);
-      release(barriers.k_empty[k_ring.stage], lane);
-      k_ring.advance();
-      mask(tile, r_scores);
-      weigh<C>(r_scores, params.scale_log2e, rows, factors);
+      start_scores();
+      start_output(task.tiles > 1);
+      device::wgmma_wait<1>();
+      finish_scores(last && next.tiles == 1);
+      release_q(next.tiles == 1);
+      mask(next, 0);
+      Softmax<C> softmax;
+      Weights<C> r_weights;
+      softmax.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
       device::wgmma_wait<0>();
-      device::hold(r_out);
-      release(barriers.v_empty[v_ring.stage], lane);
-      v_ring.advance();
-      rescale<C>(factors, r_out);
-      round_weights<C>(r_scores, r_weights);
+      finish_output();
+      store(task);
+      softmax_ = softmax;
+      device::refill(r_weights_, r_weights);
+      task = next;
     }
-    device::wait_suspended(barriers.v_full[v_ring.stage], v_ring.parity);
-    start_p_v<C>(r_weights, device::shared_address(S::v(v_ring.stage)), r_out, true);
+    start_output(task.tiles > 1);
     device::wgmma_wait<0>();
-    device::hold(r_out);
+    finish_output();
+    store(task);
+    rewrite();
   }
 
  private:
-  static constexpr int turn_threads = 2 * device::warpgroup_threads;
+  using S = Shared<C>;
 
-  int turn_of(int which) const {
-    return static_cast<int>(NamedBarrier::turn) + which;
+  /// From the first tile's weights to the last one's, with the output of all before complete and
+  /// rescaled.
+  void weigh_tiles(const Task& task, bool last_task) {
+#pragma unroll 1
+    for (int tile = 1; tile < task.tiles; ++tile) {
+      take_turn();
+      start_scores();
+      start_output(tile > 1);
+      device::wgmma_wait<1>();  // the scores
+      const bool last = tile == task.tiles - 1;
+      finish_scores(last && last_task);
+      release_q(last);
+      mask(task, tile);
+      Weights<C> r_weights;  // the product reads r_weights_
+      softmax_.weigh(r_scores_, params_.scale_log2e, r_weights);
+      device::wgmma_wait<0>();
+      finish_output();
+      softmax_.rescale(r_out_);
+      device::refill(r_weights_, r_weights);
+    }
+  }
+
+  /// The barrier of consumer 0 is the first one after those of flip_q_sign.
+  static int turn_of(int consumer) {
+    return 1 + C.consumers + consumer;
   }
   void take_turn() const {
-    if constexpr (C.take_turns) device::named_barrier(turn_of(group), turn_threads);
+    if constexpr (take_turns(C))
+      device::named_barrier(turn_of(consumer_), 2 * device::warpgroup_threads);
   }
-  /// Nobody waits for the last turn.
-  void pass_turn(int tile) const {
-    if constexpr (C.take_turns)
-      if (group < C.consumers - 1 || tile < task.tiles - 1)
-        device::named_barrier_arrive(turn_of((group + 1) % C.consumers), turn_threads);
+  void pass_turn() const {
+    if constexpr (take_turns(C))
+      device::named_barrier_arrive(turn_of((consumer_ + 1) % C.consumers),
+                                   2 * device::warpgroup_threads);
+  }
+
+  void wait_for_q() {
+    q_stage_ = q_ring_.stage;
+    device::wait_suspended(barriers_.q_full[q_stage_][consumer_], q_ring_.parity);
+    q_ring_.advance();
+    if (params_.flip_q_sign != 0) flip_q_sign();
+    if constexpr (q_in_registers(C)) load_q();
+  }
+  void start_scores() {
+    device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
+    start_q_k<C>(S::q(q_stage_, consumer_), r_q_, S::k(k_ring_.stage), r_scores_);
+  }
+  /// Nobody waits for the turn after the last.
+  void finish_scores(bool last) {
+    device::hold(r_scores_);
+    if (consumer_ < C.consumers - 1 || !last) pass_turn();
+    release(barriers_.k_empty[k_ring_.stage]);
+    k_ring_.advance();
+  }
+  /// After the task's last tile of scores.
+  void release_q(bool last) {
+    if (!q_in_registers(C) && last) release(barriers_.q_empty[q_stage_][consumer_]);
+  }
+  /// The warp's rows, whose place is free then.
+  void load_q() {
+    const auto place = device::matrix_row(lane_);
+    const auto line = device::warp_index() % 4 * 16 + place.row;
+#pragma unroll
+    for (int step = 0; step < dot_steps(C); ++step)
+      device::load_matrices(r_q_[step],
+                            device::shared_address(S::q(q_stage_, consumer_)) +
+                                step / 4 * q_column_bytes +
+                                device::Swizzle<8>::offset(line, step % 4 * 2 + place.chunk));
+    device::warp_barrier();
+    release(barriers_.q_empty[q_stage_][consumer_]);
+  }
+  void start_output(bool accumulate) {
+    device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
+    start_p_v<C>(r_weights_, S::v(v_ring_.stage), r_out_, accumulate);
+  }
+  void finish_output() {
+    device::hold(r_out_);
+    release(barriers_.v_empty[v_ring_.stage]);
+    v_ring_.advance();
+  }
+  /// Every consumer warp arrives once, when it has read the tile.
+  void release(device::Mbarrier& empty) const {
+    if (lane_ == 0) device::arrive(empty);
+  }
+
+  int first_row(const Task& task) const {
+    return task.first_row + consumer_ * warpgroup_rows;
+  }
+  int lane_row(const Task& task) const {
+    return first_row(task) + device::warp_index() % 4 * 16 + lane_ / 4;
   }
 
   /// Hides what the lane's rows do not see of a tile, where the warpgroup's rows differ in it.
-  void mask(int tile, Scores<C>& r_scores) const {
+  void mask(const Task& task, int tile) {
     const int key = first_key_of<C>(task, tile);
-    const Keys all = keys_between(params, first_row + warpgroup_rows - 1, first_row);
+    const int first = first_row(task);
+    const Keys all = keys_between(params_, first + warpgroup_rows - 1, first);
     if (key >= all.begin && key + C.block_kv <= all.end) return;
-    const int own_key = key + device::sum_place(lane, 0).column;
+    const int own_key = key + device::sum_place(lane_, 0).column;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const Keys seen = keys_between(params, row + half * 8, row + half * 8);
-      hide_keys<C>(r_scores, half, seen.begin - own_key, seen.end - own_key);
+      const int row = lane_row(task) + half * 8;
+      const Keys seen = keys_between(params_, row, row);
+      hide_keys<C>(r_scores_, half, seen.begin - own_key, seen.end - own_key);
     }
   }
 
   /// Changes the sign of the warpgroup's rows of Q, whose bytes the swizzle only moves about.
   void flip_q_sign() const {
-#pragma unroll 1
-    for (int column = 0; column < column_tiles(C); ++column) {
-      auto* s_rows = reinterpret_cast<unsigned*>(S::q() + column * S::q_column_bytes +
-                                                 group * warpgroup_rows * line_bytes);
-      for (int i = device::thread_index() % device::warpgroup_threads;
-           i < warpgroup_rows * line_bytes / 4; i += device::warpgroup_threads)
-        s_rows[i] ^= params.flip_q_sign;
-    }
+    auto* s_rows = reinterpret_cast<unsigned*>(S::q(q_stage_, consumer_));
+    for (int i = device::thread_index() % device::warpgroup_threads; i < S::map.rows_bytes / 4;
+         i += device::warpgroup_threads)
+      s_rows[i] ^= params_.flip_q_sign;
     device::fence_async_proxy();  // products read it next
-    meet();
+    device::named_barrier(1 + consumer_, device::warpgroup_threads);
   }
 
- public:
-  /// The warpgroup's own barrier.
-  void meet() const {
-    device::named_barrier(static_cast<int>(NamedBarrier::rows) + group, device::warpgroup_threads);
+  /// The rows that this warp finishes: both halves, unless a cluster's blocks deal them.
+  bool finishes(int half) const {
+    if constexpr (C.kv_splits > 1) return merge().owns(half);
+    return true;
   }
+  Merge<C> merge() const {
+    return {consumer_, device::warp_index() % 4, lane_};
+  }
+
+  void store(const Task& task) {
+    for (device::LazySoftmax& row : softmax_.rows) row.row_sum = device::row_total(row.row_sum);
+    if constexpr (C.kv_splits > 1) {
+      device::cluster_wait();  // all blocks have started
+      merge().send(r_out_, softmax_.rows);
+      merge().wait();
+    }
+    const TaskPlace place = place_of(params_, device::opaque(task.index));
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      if (!finishes(half)) continue;
+      if constexpr (C.kv_splits > 1) merge().finish(half, r_out_, softmax_.rows[half]);
+      store_row<C>(params_, place, lane_row(task) + half * 8, half, lane_, r_out_,
+                   softmax_.rows[half]);
+      if (!is_finite<C>(r_out_, half)) not_finite_ = true;
+    }
+  }
+
+  /// Few calls have such rows: all tasks' are looked for at the end, if there were any.
+  void rewrite() const {
+    if (!device::warp_any(not_finite_)) return;
+#pragma unroll 1
+    for (Schedule schedule(params_, C.kv_splits); schedule.has_task(); schedule.advance()) {
+      const int row = lane_row(task_of<C>(params_, schedule.index())) - lane_ / 4;
+#pragma unroll 1
+      for (int half = 0; half < 2; ++half)
+        if (finishes(half))
+          rewrite_rows<C>(params_, place_of(params_, schedule.index()), row + half * 8, lane_);
+    }
+  }
+
+  const Params& params_;
+  Barriers<C>& barriers_ = S::barriers();
+  int consumer_;
+  int lane_;
+  int q_stage_ = 0;
+  bool not_finite_ = false;  // an element of the output was not
+  device::Ring<C.q_stages> q_ring_;
+  device::Ring<C.stages> k_ring_, v_ring_;
+  Softmax<C> softmax_;
+  QueryFragments<C> r_q_;
+  Scores<C> r_scores_;
+  Weights<C> r_weights_;
+  Output<C> r_out_;
 };
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -1,5 +1,6 @@
 // forward_tma_wgmma's host side.
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
 #include "cuda/tensor_map.h"
@@ -20,11 +21,43 @@ using core::Support;
 
 constexpr core::Arch sm_90a{9, 0, true};
 constexpr std::uint32_t box_columns = 64;
-constexpr std::uint32_t box_rows_of_o = 16;
 
-Params params_of(const Problem& problem, const Config& config) {
+constexpr std::int64_t section_bytes = std::int64_t{24} << 20;  // about half of the L2 cache
+
+/// Heads whose last rows are taken before any other's: as many as the L2 cache holds K and V of,
+/// where some rows take longer than others, else one.
+std::int64_t section_heads(const Problem& problem) {
+  const device::Band band = problem.band();
+  const std::int64_t last = problem.seq_q - 1;
+  const bool equal = band.high >= problem.seq_kv - 1 && band.low <= -last;
+  if (equal) return 1;
+  const std::int64_t bytes = problem.seq_kv * problem.head_dim * 4;
+  return std::clamp<std::int64_t>(
+      section_bytes / std::max<std::int64_t>(bytes, 1) * problem.group_size(), 1,
+      problem.heads_q * problem.batch);
+}
+
+TaskOrder task_order(const Problem& problem, int block_q, std::int64_t clusters) {
+  const auto count = [](std::int64_t number) { return static_cast<unsigned>(number); };
+  const std::int64_t q_blocks = family::q_blocks(problem, block_q);
+  const std::int64_t heads = problem.heads_q * problem.batch;
+  const std::int64_t section = section_heads(problem);
+  const std::int64_t sections = (heads + section - 1) / section;
+  return {.tasks = count(q_blocks * heads),
+          .blocks = count(std::min(q_blocks * heads, clusters)),
+          .section = device::make_divisor(count(q_blocks * section)),
+          .section_heads = device::make_divisor(count(section)),
+          .last_section_heads = device::make_divisor(count(heads - (sections - 1) * section)),
+          .sections = count(sections)};
+}
+
+Params params_of(const Problem& problem, const Config& config, const GpuLimits& gpu) {
   Params params;
   static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
+  // Blocks stay for more tasks; clusters have one each.
+  const std::int64_t clusters =
+      config.kv_splits > 1 ? std::numeric_limits<std::int64_t>::max() : gpu.multiprocessors;
+  params.order = task_order(problem, block_q(config), clusters);
   return params;
 }
 
@@ -32,7 +65,10 @@ Params params_of(const Problem& problem, const Config& config) {
 cuda::TensorBox tensor_box(const Problem& problem, const core::Strides& strides, std::int64_t heads,
                            std::int64_t seq, std::uint32_t rows) {
   const auto bytes = [](std::int64_t elements) { return static_cast<std::uint64_t>(elements) * 2; };
-  const auto count = [](std::int64_t elements) { return static_cast<std::uint64_t>(elements); };
+  // A dimension of no elements is not taken: one that no copy reaches stands for it.
+  const auto count = [](std::int64_t elements) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(elements, 1));
+  };
   return {.element = family::element_of(problem.dtype),
           .dims = {count(problem.head_dim), count(seq), count(heads), count(problem.batch)},
           .strides_bytes = {bytes(strides.seq), bytes(strides.head), bytes(strides.batch)},
@@ -42,38 +78,38 @@ cuda::TensorBox tensor_box(const Problem& problem, const core::Strides& strides,
 
 class Launch final : public family::PreparedLaunch {
  public:
-  Launch(const Problem& problem, const Config& config)
-      : params_(params_of(problem, config)),
+  Launch(const Problem& problem, const Config& config, const GpuLimits& gpu)
+      : params_(params_of(problem, config, gpu)),
         q_(tensor_box(problem, problem.q_strides, problem.heads_q, problem.seq_q, warpgroup_rows)),
         k_(tensor_box(problem, problem.k_strides, problem.heads_kv, problem.seq_kv,
                       static_cast<std::uint32_t>(config.block_kv))),
         v_(tensor_box(problem, problem.v_strides, problem.heads_kv, problem.seq_kv,
                       static_cast<std::uint32_t>(config.block_kv))),
-        o_(tensor_box(problem, problem.o_strides, problem.heads_q, problem.seq_q, box_rows_of_o)) {
-    family::check_grid(problem, block_q(config));
-    const auto blocks =
-        family::q_blocks(problem, block_q(config)) * problem.heads_q * problem.batch;
-    shape_ = {.grid = static_cast<unsigned>(blocks),
-              .block = static_cast<unsigned>(threads(config)),
-              .shared_bytes = static_cast<unsigned>(layout(config).total)};
+        shape_{.grid = params_.order.blocks * static_cast<unsigned>(config.kv_splits),
+               .block = static_cast<unsigned>(threads(config)),
+               .cluster = static_cast<unsigned>(config.kv_splits),
+               .shared_bytes = static_cast<unsigned>(layout(config).total)} {
+    family::check_grid(problem, block_q(config), config.kv_splits);
   }
 
   void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
               cuda::StreamHandle stream) const override {
+    const cuda::Kernel& kernel = kernels[0];
     Params params = params_;
     family::set_narrow_arguments(arguments, params);
-    params.q_map = kernels[0].tensor_map(q_, arguments.q);
-    params.k_map = kernels[0].tensor_map(k_, arguments.k);
-    params.v_map = kernels[0].tensor_map(v_, arguments.v);
-    params.o_map = kernels[0].tensor_map(o_, arguments.o);
-    kernels[0].launch(shape_, stream, params);
+    params.q_map = kernel.tensor_map(q_, arguments.q);
+    // Without keys there may be no tensors; nothing is read then.
+    const bool no_keys = params.seq_kv == 0;
+    params.k_map = kernel.tensor_map(k_, no_keys ? arguments.q : arguments.k);
+    params.v_map = kernel.tensor_map(v_, no_keys ? arguments.q : arguments.v);
+    kernel.launch(shape_, stream, params);
   }
 
   [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
 
  private:
   Params params_;
-  cuda::TensorBox q_, k_, v_, o_;
+  cuda::TensorBox q_, k_, v_;
   cuda::LaunchShape shape_;
 };
 
@@ -105,11 +141,10 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     if (const Support hopper = needs_hopper(gpu); !hopper) return hopper;
     if (const Support vectors = family::supports_vectors(problem, gpu, name()); !vectors)
       return vectors;
-    if (problem.seq_kv == 0) return Support::no("{} needs keys, there are none", name());
     if (const Support narrow = family::fits_narrow(problem, name()); !narrow) return narrow;
     for (const auto& [what, strides] :
          {std::pair{"q", problem.q_strides}, std::pair{"k", problem.k_strides},
-          std::pair{"v", problem.v_strides}, std::pair{"o", problem.o_strides}})
+          std::pair{"v", problem.v_strides}})
       if (const Support copies = copyable(what, strides); !copies) return copies;
     return family::fits_grid(problem, block_q(choose_default(problem, gpu)), name());
   }
@@ -123,15 +158,18 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
       return Support::no("head_dim {} is none of 64, 128 and 256", config.head_dim);
     if (config.consumers < 1 || config.consumers > 3)
       return Support::no("consumers {} is not in [1, 3]", config.consumers);
-    if (config.take_turns && config.consumers != 2)
-      return Support::no("take_turns needs two consumers, there are {}", config.consumers);
     if (config.block_kv != 64 && config.block_kv != 96 && config.block_kv != 128 &&
         config.block_kv != 192)
       return Support::no("block_kv {} is none of 64, 96, 128 and 192", config.block_kv);
     if (config.stages < 1 || config.stages > 8)
       return Support::no("stages {} is not in [1, 8]", config.stages);
-    // Output, scores and weights; the rest is from ptxas's report.
-    const int registers = config.head_dim / 2 + config.block_kv / 2 + config.block_kv / 4 + 40;
+    if (config.kv_splits != 1 && config.kv_splits != 2 && config.kv_splits != 4 &&
+        config.kv_splits != 8)
+      return Support::no("kv_splits {} is none of 1, 2, 4 and 8", config.kv_splits);
+    if (config.q_stages < 1 || config.q_stages > 2)
+      return Support::no("q_stages {} is not in [1, 2]", config.q_stages);
+    // Output, scores, and the weights of two tiles; the rest is from ptxas's report.
+    const int registers = config.head_dim / 2 + config.block_kv + 24;
     if (registers > consumer_registers(config))
       return Support::no("a thread would hold about {} registers of {}", registers,
                          consumer_registers(config));
@@ -150,12 +188,21 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
                                                const GpuLimits& gpu) const override {
     std::vector<Config> configs;
     Config config = choose_default(problem, gpu);
+    config.kv_splits = 1;
     for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
       for (const int block_kv : {64, 96, 128, 192})
         for (config.stages = 1; config.stages <= 4; ++config.stages)
-          for (const bool take_turns : {false, true}) {
+          for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages) {
             config.block_kv = block_kv;
-            config.take_turns = take_turns;
+            configs.push_back(config);
+          }
+    config.q_stages = 1;  // a block of a cluster has one task
+    for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
+      for (const int block_kv : {64, 128})
+        for (config.stages = 1; config.stages <= 2; ++config.stages)
+          for (const int kv_splits : {2, 4, 8}) {
+            config.block_kv = block_kv;
+            config.kv_splits = kv_splits;
             configs.push_back(config);
           }
     return configs;
@@ -176,8 +223,8 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
   }
 
   [[nodiscard]] std::unique_ptr<family::PreparedLaunch> launch_of(
-      const Problem& problem, const Config& config) const override {
-    return std::make_unique<Launch>(problem, config);
+      const Problem& problem, const Config& config, const GpuLimits& gpu) const override {
+    return std::make_unique<Launch>(problem, config, gpu);
   }
 
  private:

@@ -6,28 +6,39 @@
 namespace flashcore::forward_tma_wgmma {
 
 /// Byte offsets. A tile is column_tiles(config) tiles of 64 columns, one after the other: lines of
-/// 128 bytes, one for each row or key, swizzled. O takes the place of its rows of Q.
+/// 128 bytes, one for each row or key, swizzled.
 struct Layout {
-  int s_q;         // Element [column tiles][block_q][64]
+  int s_q;         // Element [q_stages][consumers][column tiles][64][64]
   int s_k;         // Element [stages][column tiles][block_kv][64]
   int s_v;         // likewise
   int tile_bytes;  // of K or V
+  int rows_bytes;  // of one consumer's rows of Q
+  int s_parts;     // with kv_splits, of each consumer what peers send of its rows (merge.cuh)
   int s_barriers;  // Barriers
   int total;
 };
 
-/// Q's, and a full and an empty one for each stage of K and of V.
+/// A full and an empty one for each place of a consumer's rows of Q, and for each stage of K and V;
+/// one for each consumer warp.
 constexpr int barrier_count(const Config& config) {
-  return 1 + 4 * config.stages;
+  return 2 * config.q_stages * config.consumers + 4 * config.stages + 4 * config.consumers;
+}
+
+/// What a consumer's rows take that are sent to whoever merges them: sums of 32 bits, and of each
+/// row the reference and the sum of its weights.
+constexpr int parts_bytes(const Config& config) {
+  return config.kv_splits > 1 ? warpgroup_rows * (config.head_dim * 4 + 8) : 0;
 }
 
 constexpr Layout layout(const Config& config) {
   Layout map{};
   map.tile_bytes = config.block_kv * config.head_dim * 2;
+  map.rows_bytes = warpgroup_rows * config.head_dim * 2;
   map.s_q = 0;
-  map.s_k = block_q(config) * config.head_dim * 2;
+  map.s_k = config.q_stages * config.consumers * map.rows_bytes;
   map.s_v = map.s_k + config.stages * map.tile_bytes;
-  map.s_barriers = map.s_v + config.stages * map.tile_bytes;
+  map.s_parts = map.s_v + config.stages * map.tile_bytes;
+  map.s_barriers = map.s_parts + config.consumers * parts_bytes(config);
   map.total = map.s_barriers + barrier_count(config) * 8;
   return map;
 }

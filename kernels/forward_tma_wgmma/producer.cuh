@@ -1,4 +1,4 @@
-// The warp that starts the copies: Q once, then K and V of one tile after the other into the ring.
+// The thread that starts the copies: of every task Q, and K and V of one tile after the other.
 #pragma once
 
 #include "device/ptx/tensor_copy.h"
@@ -8,43 +8,67 @@
 
 namespace flashcore::forward_tma_wgmma {
 
-/// Copies `rows` lines of every tile of 64 columns, from row `first` on.
 template <Config C>
-void copy_tile(const device::TensorMap& map, unsigned char* s_tile, int column_bytes,
-               device::Mbarrier& full, int first, int head, int batch) {
-  device::arrive_and_expect(full, column_tiles(C) * column_bytes);
-#pragma unroll
-  for (int column = 0; column < column_tiles(C); ++column)
-    device::copy_tensor(map, s_tile + column * column_bytes, full, column * 64, first, head, batch);
-}
+class Producer {
+ public:
+  explicit Producer(const Params& params) : params_(params) {}
 
-/// One thread.
-template <Config C>
-void produce(const Params& params, const BlockTask& task) {
-  using S = Shared<C>;
-  auto& barriers = S::barriers();
-  device::arrive_and_expect(barriers.q_full, column_tiles(C) * S::q_column_bytes);
-#pragma unroll
-  for (int column = 0; column < column_tiles(C); ++column)
-#pragma unroll
-    for (int group = 0; group < C.consumers; ++group)
-      device::copy_tensor(params.q_map,
-                          S::q() + column * S::q_column_bytes + group * warpgroup_rows * line_bytes,
-                          barriers.q_full, column * 64, task.first_row + group * warpgroup_rows,
-                          task.head, task.batch);
-
-  device::Ring<C.stages> ring;
+  void run() {
 #pragma unroll 1
-  for (int tile = 0; tile < task.tiles; ++tile) {
-    const int key = first_key_of<C>(task, tile);
-    device::wait_suspended(barriers.k_empty[ring.stage], ring.parity ^ 1);
-    copy_tile<C>(params.k_map, S::k(ring.stage), S::kv_column_bytes, barriers.k_full[ring.stage],
-                 key, task.kv_head, task.batch);
-    device::wait_suspended(barriers.v_empty[ring.stage], ring.parity ^ 1);
-    copy_tile<C>(params.v_map, S::v(ring.stage), S::kv_column_bytes, barriers.v_full[ring.stage],
-                 key, task.kv_head, task.batch);
-    ring.advance();
+    for (Schedule schedule(params_, C.kv_splits); schedule.has_task(); schedule.advance()) {
+      const Task task = task_of<C>(params_, schedule.index());
+      const TaskPlace place = place_of(params_, schedule.index());
+      copy_k(place, first_key_of<C>(task, 0));  // its place is free before Q's is
+      copy_q(place, task.first_row);
+      copy_v(place, first_key_of<C>(task, 0));
+#pragma unroll 1
+      for (int tile = 1; tile < task.tiles; ++tile) {
+        copy_k(place, first_key_of<C>(task, tile));
+        copy_v(place, first_key_of<C>(task, tile));
+      }
+    }
   }
-}
+
+ private:
+  using S = Shared<C>;
+
+  /// Every tile of 64 columns, from row `first` on.
+  static void copy_columns(const device::TensorMap& map, unsigned char* s_tile, int column_bytes,
+                           device::Mbarrier& full, int first, int head, int batch) {
+    device::arrive_and_expect(full, column_tiles(C) * column_bytes);
+#pragma unroll
+    for (int column = 0; column < column_tiles(C); ++column)
+      device::copy_tensor(map, s_tile + column * column_bytes, full, column * 64, first, head,
+                          batch);
+  }
+
+  void copy_q(const TaskPlace& place, int first_row) {
+#pragma unroll
+    for (int consumer = 0; consumer < C.consumers; ++consumer) {
+      device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
+      copy_columns(params_.q_map, S::q(q_ring_.stage, consumer), q_column_bytes,
+                   barriers_.q_full[q_ring_.stage][consumer], first_row + consumer * warpgroup_rows,
+                   place.head, place.batch);
+    }
+    q_ring_.advance();
+  }
+  void copy_k(const TaskPlace& place, int key) {
+    device::wait_suspended(barriers_.k_empty[k_ring_.stage], k_ring_.parity ^ 1);
+    copy_columns(params_.k_map, S::k(k_ring_.stage), S::kv_column_bytes,
+                 barriers_.k_full[k_ring_.stage], key, place.kv_head, place.batch);
+    k_ring_.advance();
+  }
+  void copy_v(const TaskPlace& place, int key) {
+    device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);
+    copy_columns(params_.v_map, S::v(v_ring_.stage), S::kv_column_bytes,
+                 barriers_.v_full[v_ring_.stage], key, place.kv_head, place.batch);
+    v_ring_.advance();
+  }
+
+  const Params& params_;
+  Barriers<C>& barriers_ = S::barriers();
+  device::Ring<C.q_stages> q_ring_;
+  device::Ring<C.stages> k_ring_, v_ring_;
+};
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -7,33 +7,37 @@
 
 namespace flashcore::forward_tma_wgmma {
 
-/// A barrier of each stage says that its tile has landed, another that all consumers have read it.
-template <int Stages>
+/// One barrier of each place says that its tile has landed, another that all have read it.
+template <Config C>
 struct Barriers {
-  device::Mbarrier q_full;           // 1 arrival and the bytes: Q has landed
-  device::Mbarrier k_full[Stages];   // 1 arrival and the bytes
-  device::Mbarrier k_empty[Stages];  // every consumer warp
-  device::Mbarrier v_full[Stages];
-  device::Mbarrier v_empty[Stages];
+  device::Mbarrier q_full[C.q_stages][C.consumers];   // 1 arrival and the bytes
+  device::Mbarrier q_empty[C.q_stages][C.consumers];  // the consumer's warps
+  device::Mbarrier k_full[C.stages];                  // 1 arrival and the bytes
+  device::Mbarrier k_empty[C.stages];                 // every consumer's warps
+  device::Mbarrier v_full[C.stages];
+  device::Mbarrier v_empty[C.stages];
+  device::Mbarrier parts[C.consumers]
+                        [4];  // 1 arrival and the bytes that peers send of a warp's rows
 };
 
 inline constexpr int line_bytes = 128;  // of 64 columns
+inline constexpr int q_column_bytes = warpgroup_rows * line_bytes;
 
 template <Config C>
 struct Shared {
   static constexpr Layout map = layout(C);
-  static constexpr int q_column_bytes = block_q(C) * line_bytes;   // from a tile of 64 columns
-  static constexpr int kv_column_bytes = C.block_kv * line_bytes;  // to the next one
+  static constexpr int kv_column_bytes = C.block_kv * line_bytes;  // from 64 columns to the next
 
-  static_assert(sizeof(Barriers<C.stages>) == barrier_count(C) * 8);
+  static_assert(sizeof(Barriers<C>) == barrier_count(C) * 8);
 
   static unsigned char* at(int offset) { return device::tensor_memory() + offset; }
-  static unsigned char* q() { return at(map.s_q); }
+  static unsigned char* q(int stage, int consumer) {
+    return at(map.s_q + (stage * C.consumers + consumer) * map.rows_bytes);
+  }
   static unsigned char* k(int stage) { return at(map.s_k + stage * map.tile_bytes); }
   static unsigned char* v(int stage) { return at(map.s_v + stage * map.tile_bytes); }
-  static Barriers<C.stages>& barriers() {
-    return *reinterpret_cast<Barriers<C.stages>*>(at(map.s_barriers));
-  }
+  static unsigned char* parts(int consumer) { return at(map.s_parts + consumer * parts_bytes(C)); }
+  static Barriers<C>& barriers() { return *reinterpret_cast<Barriers<C>*>(at(map.s_barriers)); }
 };
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -36,44 +36,81 @@ void hide_keys(Scores<C>& r_scores, int half, int begin, int end) {
   }
 }
 
-/// Turns the scores into weights, relative to references that it moves where the tile asks for it.
-/// `factors` is what the output so far is to be multiplied with: 1 mostly.
+/// The lane's weights of a tile in 16 bits, relative to `offsets`, and their sums for each row.
 template <Config C>
-void weigh(Scores<C>& r_scores, float scale_log2e, device::LazySoftmax (&rows)[2],
-           float (&factors)[2]) {
-  float offsets[2];
+void exponentials(const Scores<C>& r_scores, float scale_log2e, const float (&offsets)[2],
+                  Weights<C>& r_weights, float (&sums)[2]) {
+  sums[0] = sums[1] = 0.0F;
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float largest = -device::infinity;
+  for (int i = 0; i < C.block_kv / 2; i += 2) {
+    float weights[2];
 #pragma unroll
-    for (int i = 0; i < C.block_kv / 2; ++i)
-      if (half_of(i) == half) largest = device::maximum(largest, r_scores[i]);
-    factors[half] = rows[half].advance(device::row_maximum(largest) * scale_log2e);
-    offsets[half] = rows[half].offset();
-  }
-#pragma unroll
-  for (int i = 0; i < C.block_kv / 2; ++i) {
-    r_scores[i] = device::exp2_approx(r_scores[i] * scale_log2e - offsets[half_of(i)]);
-    rows[half_of(i)].row_sum += r_scores[i];
+    for (int e = 0; e < 2; ++e) {
+      const float exponent = r_scores[i + e] * scale_log2e - offsets[half_of(i)];
+      weights[e] = device::exp2_approx(exponent);
+      sums[half_of(i)] += weights[e];
+    }
+    r_weights[i / 8][i / 2 % 4] =
+        device::pack(device::Storage<C.element>{}, weights[0], weights[1]);
   }
 }
 
+/// A row's softmax while its keys pass by in tiles, for a lane's two rows.
+///
+/// Weights are relative to a reference that some earlier tile's maximum left. Most tiles are
+/// weighed without a look at their own: sums that stay small say afterwards that no score lies far
+/// above the reference, and only where they do not is the maximum taken and the tile weighed once
+/// more. Exact, because the final division is by a sum of weights relative to the same reference.
 template <Config C>
-void round_weights(const Scores<C>& r_scores, Weights<C>& r_weights) {
-  using T = device::Storage<C.element>;
-#pragma unroll
-  for (int step = 0; step < key_steps(C); ++step)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      r_weights[step][i] =
-          device::pack(T{}, r_scores[step * 8 + i * 2], r_scores[step * 8 + i * 2 + 1]);
-}
+struct Softmax {
+  device::LazySoftmax rows[2] = {};
+  float factors[2];    // what the output so far is to be multiplied with
+  bool moved = false;  // whether any of the warp's factors is not 1
 
-template <Config C>
-void rescale(const float (&factors)[2], Output<C>& r_out) {
-  if (!device::warp_any(factors[0] != 1.0F || factors[1] != 1.0F)) return;
+  void weigh(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+    const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
+    float sums[2];
+    exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+    moved = false;
+    // NaN, as for a row without a reference yet, is not small either.
+    if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum))) {
+      weigh_carefully(r_scores, scale_log2e, r_weights);
+      return;
+    }
+    rows[0].row_sum += sums[0];
+    rows[1].row_sum += sums[1];
+  }
+
+  /// The same with the tile's maximum, which is taken for the reference where the one before has
+  /// fallen behind.
+  void weigh_carefully(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+    float offsets[2];
 #pragma unroll
-  for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
-}
+    for (int half = 0; half < 2; ++half) {
+      float largest[2] = {-device::infinity, -device::infinity};
+#pragma unroll
+      for (int i = 0; i < C.block_kv / 2; ++i)
+        if (half_of(i) == half) largest[i % 2] = device::maximum(largest[i % 2], r_scores[i]);
+      const float largest_of_row =
+          device::row_maximum(device::maximum(largest[0], largest[1])) * scale_log2e;
+      factors[half] = rows[half].advance(largest_of_row);
+      offsets[half] = rows[half].offset();
+    }
+    float sums[2];
+    exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+    moved = device::warp_any(factors[0] != 1.0F || factors[1] != 1.0F);
+    rows[0].row_sum += sums[0];
+    rows[1].row_sum += sums[1];
+  }
+
+  void rescale(Output<C>& r_out) const {
+    if (!moved) return;
+#pragma unroll
+    for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
+  }
+
+ private:
+  static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
+};
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -1,6 +1,7 @@
-// Which part of the work is whose: a block's rows, and the keys that it and its warpgroups look at.
+// Which part of the work is whose: a block's tasks, and the keys that their rows look at.
 #pragma once
 
+#include "device/ptx/cluster.h"
 #include "device/ptx/opaque.h"
 #include "device/ptx/thread.h"
 #include "forward_tma_wgmma/config.h"
@@ -13,35 +14,76 @@ using device::keys_between;
 using device::last_row;
 using device::seq_q;
 
-struct BlockTask {
-  int first_row;  // of block_q
+/// A head's block of rows, by its number among the call's.
+struct TaskPlace {
+  unsigned q_block;
   int batch, head, kv_head;
-  Keys keys;  // that its rows see between them
-  int tiles;  // of block_kv keys, from keys.begin on
 };
 
-/// Blocks count through query blocks, then heads and batches, so that neighbours share K and V. The
-/// last queries come first: under a causal mask they take longest.
-template <Config C>
-BlockTask block_task(const Params& params) {
-  const auto by_q_block = params.q_blocks.divide(static_cast<unsigned>(device::block_index()));
-  const auto by_head = params.heads_q.divide(by_q_block.quotient);
-  const unsigned q_block = params.q_blocks.value - 1 - by_q_block.remainder;
-  const int first_row = static_cast<int>(q_block) * block_q(C);
-  const Keys keys = keys_between(params, first_row, last_row(params, first_row, block_q(C)));
-  return {.first_row = first_row,
+inline TaskPlace place_of(const Params& params, unsigned index) {
+  const auto by_section = params.order.section.divide(index);
+  const bool last = by_section.quotient == params.order.sections - 1;
+  const auto by_q_block = (last ? params.order.last_section_heads : params.order.section_heads)
+                              .divide(by_section.remainder);
+  const auto by_head = params.heads_q.divide(
+      by_section.quotient * params.order.section_heads.value + by_q_block.remainder);
+  return {.q_block = params.q_blocks.value - 1 - by_q_block.quotient,
           .batch = static_cast<int>(by_head.quotient),
           .head = static_cast<int>(by_head.remainder),
-          .kv_head = static_cast<int>(params.group_size.divide(by_head.remainder).quotient),
-          .keys = keys,
-          .tiles = keys.empty() ? 0 : (keys.end - keys.begin + C.block_kv - 1) / C.block_kv};
+          .kv_head = static_cast<int>(params.group_size.divide(by_head.remainder).quotient)};
+}
+
+/// A block's share of a task: what the loop over a task's tiles needs to know. The rest is worked
+/// out again where it is asked for: registers are short, divisions here are multiplications.
+struct Task {
+  unsigned index;
+  int first_row;  // of block_q
+  int first_key;  // of the share's tile that comes last
+  int tiles;      // of block_kv keys: at least one, which may lie outside of the tensor
+};
+
+template <Config C>
+Task task_of(const Params& params, unsigned index) {
+  const int first_row = static_cast<int>(place_of(params, index).q_block) * block_q(C);
+  const Keys keys = keys_between(params, first_row, last_row(params, first_row, block_q(C)));
+  const int tiles = (keys.count() + C.block_kv - 1) / C.block_kv;
+  int begin = 0;
+  int end = tiles;
+  if constexpr (C.kv_splits > 1) {
+    begin = tiles * device::cluster_rank() / C.kv_splits;
+    end = tiles * (device::cluster_rank() + 1) / C.kv_splits;
+  }
+  return {.index = index,
+          .first_row = first_row,
+          .first_key = begin == end ? -C.block_kv : keys.begin + begin * C.block_kv,
+          .tiles = begin == end ? 1 : end - begin};
 }
 
 /// Tiles are taken from the last to the first: those that a causal mask crosses come first, and the
 /// steady rest needs no comparisons.
 template <Config C>
-constexpr int first_key_of(const BlockTask& task, int tile) {
-  return task.keys.begin + (task.tiles - 1 - tile) * C.block_kv;
+constexpr int first_key_of(const Task& task, int tile) {
+  return task.first_key + (task.tiles - 1 - tile) * C.block_kv;
 }
+
+/// A block's tasks, or a cluster's: one of every round, forth through the blocks and back in the
+/// next, so that whoever has a round's longest has the next one's shortest.
+class Schedule {
+ public:
+  Schedule(const Params& params, unsigned kv_splits)
+      : tasks_(params.order.tasks),
+        blocks_(params.order.blocks),
+        block_(static_cast<unsigned>(device::block_index()) / kv_splits) {}
+
+  bool has_task() const { return index() < tasks_; }
+  unsigned index() const {
+    return round_ * blocks_ + (round_ % 2 == 0 ? block_ : blocks_ - 1 - block_);
+  }
+  void advance() { ++round_; }
+
+ private:
+  unsigned tasks_, blocks_, block_;
+  unsigned round_ = 0;
+};
 
 }  // namespace flashcore::forward_tma_wgmma

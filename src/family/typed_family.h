@@ -49,7 +49,7 @@ class TypedFamily : public Family {
     if (const core::Support support = valid(typed, gpu); !support)
       core::fail(core::Status::invalid_argument, "config: {}", support.reason());
     check_serves(typed.element, typed.head_dim, problem);
-    return launch_of(problem, typed);
+    return launch_of(problem, typed, gpu);
   }
 
  protected:
@@ -64,8 +64,8 @@ class TypedFamily : public Family {
   [[nodiscard]] virtual std::vector<jit::KernelSpec> kernels(const Config& config) const = 0;
   [[nodiscard]] virtual ResourceBudget budget(const Config& config) const = 0;
   /// The Config is valid and serves the Problem.
-  [[nodiscard]] virtual std::unique_ptr<PreparedLaunch> launch_of(const core::Problem& problem,
-                                                                  const Config& config) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<PreparedLaunch> launch_of(
+      const core::Problem& problem, const Config& config, const core::GpuLimits& gpu) const = 0;
 
   /// `forward` of the room's kernel.cuh, or another template of one of its files.
   [[nodiscard]] jit::KernelSpec kernel_of(const Config& config,

@@ -95,13 +95,13 @@ INSTANTIATE_TEST_SUITE_P(
         Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
                 "device::block_barrier();  // the sums are complete", 256, shared},
         Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "device::wait_suspended(barriers.k_full[k_ring.stage], k_ring.parity);"},
+                "device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);"},
         Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "release(barriers.k_empty[0], lane);"},
+                "release(barriers_.k_empty[k_ring_.stage]);"},
         Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "device::wgmma_wait<1>();  // the scores are there"},
+                "device::wgmma_wait<1>();  // the scores"},
         Removed{"phase_3a", "forward_tma_wgmma/producer.cuh",
-                "device::wait_suspended(barriers.v_empty[ring.stage], ring.parity ^ 1);"}));
+                "device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);"}));
 
 }  // namespace
 }  // namespace flashcore::emulate

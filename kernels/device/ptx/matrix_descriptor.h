@@ -7,6 +7,7 @@
 // advance within a pattern, and patterns begin at multiples of 1024.
 #pragma once
 
+#include "device/ptx/opaque.h"
 #include "device/ptx/shared_address.h"
 
 namespace flashcore::device {
@@ -16,9 +17,10 @@ struct MatrixDescriptor {
   // pattern a tile begins, 0 here; 62-63 swizzle: 1 is 128 bytes.
   unsigned long long bits;
 
-  /// Of what lies so many bytes further, a multiple of 16.
-  [[nodiscard]] constexpr MatrixDescriptor at(int byte_offset) const {
-    return {bits + static_cast<unsigned long long>(byte_offset / 16)};
+  /// Of what lies so many bytes further, a multiple of 16. Worked out where it is used: descriptors
+  /// of a whole tile kept through a loop would take more registers than there are.
+  [[nodiscard]] MatrixDescriptor at(int byte_offset) const {
+    return {bits + opaque(static_cast<unsigned long long>(byte_offset / 16))};
   }
 };
 

@@ -15,6 +15,17 @@ inline unsigned opaque(unsigned value) {
   return value;
 }
 
+inline unsigned long long opaque(unsigned long long value) {
+  asm volatile("" : "+l"(value));
+  return value;
+}
+
+/// A value that is the same in every lane, in a way that tells the compiler so: it can then keep it
+/// in a register of the warp. The whole warp takes part.
+inline int uniform(int value) {
+  return __shfl_sync(0xFFFFFFFFU, value, 0);
+}
+
 template <typename T>
 inline const T* opaque(const T* pointer) {
   asm volatile("" : "+l"(pointer));

@@ -8,5 +8,8 @@ namespace flashcore::device {
 inline float shuffle_xor(float value, int lane_mask) {
   return __shfl_xor_sync(0xFFFFFFFFU, value, lane_mask);
 }
+inline unsigned shuffle_xor(unsigned value, int lane_mask) {
+  return __shfl_xor_sync(0xFFFFFFFFU, value, lane_mask);
+}
 
 }  // namespace flashcore::device

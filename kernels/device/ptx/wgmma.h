@@ -45,6 +45,16 @@ inline void hold(unsigned (&r_words)[Count]) {
   for (int i = 0; i < Count; ++i) asm volatile("" : "+r"(r_words[i])::"memory");
 }
 
+/// Moves words to where products take A from, when they are done with what was there. Without the
+/// instruction's own name the compiler computes the words in that place, while products still read
+/// it, and then makes every product wait for the one before.
+template <int Steps>
+inline void refill(unsigned (&r_a)[Steps][4], const unsigned (&r_words)[Steps][4]) {
+#pragma unroll
+  for (int i = 0; i < Steps * 4; ++i)
+    asm volatile("mov.b32 %0, %1;" : "=r"(r_a[i / 4][i % 4]) : "r"(r_words[i / 4][i % 4]));
+}
+
 inline constexpr char wgmma_float16[] = "f16";
 inline constexpr char wgmma_bfloat16[] = "bf16";
 

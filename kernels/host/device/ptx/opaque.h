@@ -11,6 +11,14 @@ inline unsigned opaque(unsigned value) {
   return value;
 }
 
+inline unsigned long long opaque(unsigned long long value) {
+  return value;
+}
+
+inline int uniform(int value) {
+  return value;
+}
+
 template <typename T>
 inline const T* opaque(const T* pointer) {
   return pointer;

@@ -25,6 +25,11 @@ inline void hold(float (&)[Count]) {}
 template <int Count>
 inline void hold(unsigned (&)[Count]) {}
 
+template <int Steps>
+inline void refill(unsigned (&r_a)[Steps][4], const unsigned (&r_words)[Steps][4]) {
+  for (int i = 0; i < Steps * 4; ++i) r_a[i / 4][i % 4] = r_words[i / 4][i % 4];
+}
+
 template <int N, bool TransposedB = false, typename T>
 inline void multiply_shared(T type, float (&sums)[N / 2], MatrixDescriptor a, MatrixDescriptor b,
                             bool accumulate,
