@@ -8,6 +8,18 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/src/jit/binary_store.cpp PROPERT
   COMPILE_DEFINITIONS
     FLASHCORE_INSTALLED_PACK="${CMAKE_INSTALL_FULL_DATADIR}/flashcore/default.pack")
 
+# Tuned records: beside the pack, for the build directory's own binaries and for the installation.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/dispatch/tuned_files.cpp PROPERTIES
+  COMPILE_DEFINITIONS
+    FLASHCORE_INSTALLED_TUNED="${CMAKE_INSTALL_FULL_DATADIR}/flashcore/tuned")
+if(EXISTS ${CMAKE_SOURCE_DIR}/tuned)
+  add_custom_target(flashcore_tuned ALL
+    COMMAND ${CMAKE_COMMAND} -E copy_directory ${CMAKE_SOURCE_DIR}/tuned
+            ${CMAKE_BINARY_DIR}/share/flashcore/tuned
+    VERBATIM)
+  install(DIRECTORY tuned DESTINATION ${CMAKE_INSTALL_DATADIR}/flashcore)
+endif()
+
 # A sanitizer's build is for its tests; a pack compiled by it would be the same, only slower.
 if(TARGET flashcore_command AND NOT FLASHCORE_SANITIZE)
   file(GLOB pack_sources CONFIGURE_DEPENDS

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.sh"
 
 packages=(g++ cmake ninja-build git libfmt-dev nlohmann-json3-dev libcli11-dev libhwy-dev
-          libxxhash-dev libboost-context-dev libgtest-dev libbenchmark-dev gnuplot-nox)
+          libxxhash-dev libboost-context-dev libsqlite3-dev libgtest-dev libbenchmark-dev gnuplot-nox)
 wheels=(nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
         nvidia-cuda-crt==13.0.88)
 venv=$build/cuda-venv

@@ -170,7 +170,8 @@ json Child::ask(const json& request, std::chrono::duration<double> limit,
   while (true) {
     std::string line;
     if (Clock::now() >= deadline || (line = read_line(deadline)).empty())
-      give_up(fmt::format("gave no answer within {:g} s and was stopped", limit.count()));
+      give_up(fmt::format("gave no answer within {:g} s and was stopped", limit.count()),
+              ChildEnd::hung);
     json answer = json::parse(line, nullptr, false);
     if (answer.is_object() && answer.contains("progress")) {
       if (progress && answer["progress"].is_string())
@@ -178,7 +179,8 @@ json Child::ask(const json& request, std::chrono::duration<double> limit,
       continue;
     }
     if (!answer.is_object() || !answer.contains("ok") || !answer["ok"].is_boolean())
-      give_up(fmt::format("answered with what is not a reply: '{}'", excerpt(line, 60)));
+      give_up(fmt::format("answered with what is not a reply: '{}'", excerpt(line, 60)),
+              ChildEnd::garbage);
     return answer;
   }
 }
@@ -192,7 +194,8 @@ void Child::send(const std::string& line, Clock::time_point deadline) {
       sent += static_cast<std::size_t>(count);
     } else if (errno == EAGAIN) {
       pollfd writable{to_child_, POLLOUT, 0};
-      if (poll(&writable, 1, milliseconds_until(deadline)) <= 0) give_up("takes no requests");
+      if (poll(&writable, 1, milliseconds_until(deadline)) <= 0)
+        give_up("takes no requests", ChildEnd::hung);
     } else if (errno != EINTR) {
       return;  // it closed its input, perhaps dying: what it writes or how it ends tells more
     }
@@ -208,7 +211,7 @@ std::string Child::read_line(Clock::time_point deadline) {
       output_.erase(0, newline + 1);
       return line.empty() ? " " : line;  // empty stands for the deadline
     }
-    if (output_.size() > longest_line) give_up("writes without end");
+    if (output_.size() > longest_line) give_up("writes without end", ChildEnd::garbage);
     searched = output_.size();
     if (!pump(deadline)) return {};
   }
@@ -243,10 +246,10 @@ void Child::take_errors(const char* bytes, std::size_t count) {
     error_tail_.erase(0, error_tail_.size() - error_tail_bytes);
 }
 
-void Child::give_up(const std::string& what) {
+void Child::give_up(const std::string& what, ChildEnd end) {
   kill_group();
   close_pipes();
-  throw ChildFailure(what);
+  throw ChildFailure(what, end);
 }
 
 void Child::report_end() {
@@ -264,7 +267,7 @@ void Child::report_end() {
     ended = waitpid(pid_, &status, WNOHANG);
     if (ended == 0) usleep(1000);
   }
-  if (ended == 0) give_up("closed its output without an answer and was stopped");
+  if (ended == 0) give_up("closed its output without an answer and was stopped", ChildEnd::exited);
   const pid_t group = pid_;
   pid_ = -1;
   kill(-group, SIGKILL);  // what it started and left behind
@@ -274,7 +277,7 @@ void Child::report_end() {
                          : fmt::format("exited with status {} and no answer", WEXITSTATUS(status));
   if (const std::string line = last_line(error_tail_); !line.empty())
     what += fmt::format(" ({})", excerpt(line, 300));
-  throw ChildFailure(what);
+  throw ChildFailure(what, WIFSIGNALED(status) ? ChildEnd::crashed : ChildEnd::exited);
 }
 
 void Child::kill_group() {

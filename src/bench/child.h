@@ -14,10 +14,18 @@
 
 namespace flashcore::bench {
 
-/// What a child did instead of answering: "crashed with SIGSEGV", "gave no answer within 5 s".
+/// What a child did instead of answering.
+enum class ChildEnd { not_running, crashed, hung, garbage, exited };
+
+/// The same in words: "crashed with SIGSEGV", "gave no answer within 5 s".
 class ChildFailure : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ChildFailure(const std::string& what, ChildEnd end = ChildEnd::not_running)
+      : std::runtime_error(what), end_(end) {}
+  [[nodiscard]] ChildEnd end() const { return end_; }
+
+ private:
+  ChildEnd end_;
 };
 
 /// Runs in a process group of its own, which is killed with it. Its standard error is kept: the
@@ -48,7 +56,7 @@ class Child {
   bool pump(std::chrono::steady_clock::time_point deadline);
   void take_errors(const char* bytes, std::size_t count);
   /// Kills the group, reaps the child and throws.
-  [[noreturn]] void give_up(const std::string& what);
+  [[noreturn]] void give_up(const std::string& what, ChildEnd end);
   /// How the child ended, after its output did.
   [[noreturn]] void report_end();
   void close_pipes();

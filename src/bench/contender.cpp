@@ -10,12 +10,12 @@
 #include "bench/roofline.h"
 #include "core/error.h"
 #include "cpu/backend.h"
-#include "gate/json_reader.h"
 #include "gate/ladder.h"
+#include "io/json_reader.h"
 
 namespace flashcore::bench {
 
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -40,7 +40,10 @@ Contender::Contender(const dispatch::Variant& variant, const core::Problem& prob
 }
 
 void Contender::run_gates() {
-  run_ptxas();
+  if (left_out("ptxas"))
+    record_.gates["ptxas"] = gate::skipped("not asked for");
+  else
+    run_ptxas();
   if (const core::Support here = runs_here(); !here) {
     for (const std::string_view gate : gate::gate_names)
       if (gate != "ptxas") record_.gates[std::string{gate}] = gate::skipped(here.reason());
@@ -71,10 +74,14 @@ void Contender::run_ptxas() {
   }
 }
 
+bool Contender::left_out(std::string_view gate) const {
+  const auto& names = options_.gates_left_out;
+  return std::find(names.begin(), names.end(), gate) != names.end();
+}
+
 void Contender::run_gate(const std::string& name) {
   gate::GateResult& result = record_.gates[name];
-  const auto& left_out = options_.gates_left_out;
-  if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) {
+  if (left_out(name)) {
     result = gate::skipped("not asked for");
     return;
   }
@@ -90,6 +97,7 @@ void Contender::run_gate(const std::string& name) {
 void Contender::take_choice(const json& answer) {
   record_.family = answer.at("family").get<std::string>();
   record_.config = answer.at("config").get<std::string>();
+  record_.reason = answer.at("reason").get<std::string>();
 }
 
 std::optional<Rotation> Contender::start_timing() {

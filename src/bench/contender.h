@@ -63,6 +63,7 @@ class Contender {
 
  private:
   nlohmann::json ask(nlohmann::json request, std::string_view phase);
+  [[nodiscard]] bool left_out(std::string_view gate) const;
   void run_ptxas();
   void run_gate(const std::string& name);
   void take_choice(const nlohmann::json& answer);

@@ -10,12 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "gate/json_reader.h"
 #include "gate/record.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 
 namespace flashcore::bench {
 
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -26,7 +27,7 @@ constexpr std::string_view cpu_backend = "cpu";
 json request_of(const PeerTask& task, const std::vector<std::string>& backends) {
   return {{"do", "prepare"},
           {"backends", backends},
-          {"problem", gate::problem_to_json(task.problem)},
+          {"problem", io::problem_to_json(task.problem)},
           {"device", task.on_gpu ? "cuda" : "cpu"},
           {"ordinal", task.ordinal},
           {"threads", task.threads},

@@ -14,15 +14,17 @@
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "dispatch/variants.h"
-#include "gate/json_reader.h"
+#include "family/family.h"
 #include "gate/ptxas.h"
 #include "gate/runtime_gates.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 
 namespace flashcore::bench {
 
 using core::fail;
 using core::Status;
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -47,8 +49,10 @@ class Worker {
   json answer(const JsonReader& request) {
     const std::string what = request.at("do").string();
     if (what == "prepare") return prepare(request);
-    if (variant_ == nullptr) fail(Status::invalid_argument, "{}: nothing was prepared", what);
+    if (!variant_) fail(Status::invalid_argument, "{}: nothing was prepared", what);
     if (what == "ptxas") return ptxas();
+    if (what == "compile") return compile(request);
+    if (what == "screen") return screen();
     if (what == "gate") return run_gate(request);
     if (what == "start_timing") return start_timing();
     if (what == "measure") return measure();
@@ -60,11 +64,17 @@ class Worker {
   json prepare(const JsonReader& request) {
     stopwatch_.reset();
     target_.reset();
-    variant_ = dispatch::find_variant(request.at("variant").string());
-    if (variant_ == nullptr) request.at("variant").expected("a variant's name");
-    problem_ = gate::problem_from_json(request.at("problem").value(), "problem");
-    device_ = device_of(*variant_, options_of(request));
+    variant_.reset();
+    const auto backend = dispatch::backend_from_name(request.at("backend").string());
+    if (!backend) request.at("backend").expected("cpu, cuda or emulator");
+    family_ = request.at("family").string();
+    config_ = request.at("config").string();
+    problem_ = io::problem_from_json(request.at("problem").value(), "problem");
     seed_ = static_cast<std::uint64_t>(request.at("seed").integer());
+    const dispatch::Variant variant{
+        .name = family_, .backend = *backend, .family = family_, .config = config_, .summary = ""};
+    device_ = device_of(variant, options_of(request));
+    variant_ = variant;
     return json::object();
   }
 
@@ -83,6 +93,28 @@ class Worker {
     return {{"gate", gate::gate_to_json(outcome.result)}, {"reports", reports}};
   }
 
+  json compile(const JsonReader& request) {
+    const family::Family* family = family::find_family(family_);
+    if (family == nullptr) fail(Status::invalid_argument, "family: there is no {}", family_);
+    const auto config = family::ConfigFields::parse(config_);
+    const core::Arch arch = core::known_arch(request.at("arch").string());
+    return {{"report", gate::ptxas_to_json(gate::resource_report(*family, config, arch))}};
+  }
+
+  /// On the same inputs for every Config: drawing them can take longer than the call.
+  json screen() {
+    if (!inputs_ || inputs_->problem != problem_ || inputs_seed_ != seed_) {
+      inputs_ = core::HostCall::random(problem_, seed_);
+      inputs_seed_ = seed_;
+    }
+    const gate::Screening screening = gate::screen(target(), *inputs_, seed_);
+    return {{"correct", screening.accuracy.correct},
+            {"max_error", screening.accuracy.max_error},
+            {"finite", screening.accuracy.finite},
+            {"deterministic", screening.deterministic},
+            {"detail", screening.accuracy.reason}};
+  }
+
   gate::Target& target() {
     if (!target_) target_.emplace(problem_, device_, dispatch::pinned_of(*variant_));
     return *target_;
@@ -97,8 +129,10 @@ class Worker {
     const gate::RunOptions options{.seed = seed_, .trials = request.at("trials").small_integer()};
     const auto result = gate::run_gate(request.at("gate").string(), target(), options);
     const dispatch::Choice& choice = target().choice();
-    return {
-        {"gate", gate::gate_to_json(result)}, {"family", choice.family}, {"config", choice.config}};
+    return {{"gate", gate::gate_to_json(result)},
+            {"family", choice.family},
+            {"config", choice.config},
+            {"reason", choice.reason}};
   }
 
   json start_timing() {
@@ -110,7 +144,8 @@ class Worker {
             {"sets", rotation.sets},
             {"launches", rotation.launches},
             {"family", choice.family},
-            {"config", choice.config}};
+            {"config", choice.config},
+            {"reason", choice.reason}};
   }
 
   json measure() {
@@ -118,12 +153,15 @@ class Worker {
     return {{"cold_us", round.cold_us}, {"warm_us", round.warm_us}, {"eager_us", round.eager_us}};
   }
 
-  const dispatch::Variant* variant_ = nullptr;
+  std::string family_, config_;               // what variant_ refers to
+  std::optional<dispatch::Variant> variant_;  // of no name of its own
   core::Problem problem_;
   dispatch::Device device_;
   std::uint64_t seed_ = 1;
   std::optional<gate::Target> target_;
   std::unique_ptr<Stopwatch> stopwatch_;
+  std::optional<core::HostCall> inputs_;
+  std::uint64_t inputs_seed_ = 0;
 };
 
 json answer_or_error(Worker& worker, const json& request) {

@@ -2,8 +2,11 @@
 // is stopped.
 //
 // Requests {"do": …} and the answers' members beside "ok":
-//   prepare {variant, problem, ordinal, seed}, emulated: the GPU to emulate, where one is
+//   prepare {backend, family, config, problem, ordinal, seed}, emulated: the GPU to emulate, where
+//   one is; config: the fields in which it differs from the family's own
 //   ptxas                                      gate, reports
+//   compile {arch}, the config being whole     report
+//   screen                                     correct, max_error, finite, deterministic, detail
 //   gate {gate, trials}                        gate
 //   start_timing                               footprint_bytes, sets, launches
 //   measure                                    cold_us, warm_us, eager_us

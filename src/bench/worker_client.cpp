@@ -5,8 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/status.h"
-#include "gate/json_reader.h"
 #include "gate/record.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 
 namespace flashcore::bench {
 
@@ -28,8 +29,10 @@ json WorkerClient::ask(json request, std::string_view phase) {
     if (child_ == nullptr) {
       child_ = find_worker();
       json prepare{{"do", "prepare"},
-                   {"variant", variant_.name},
-                   {"problem", gate::problem_to_json(problem_)},
+                   {"backend", dispatch::name(variant_.backend)},
+                   {"family", variant_.family},
+                   {"config", variant_.config},
+                   {"problem", io::problem_to_json(problem_)},
                    {"ordinal", options_.ordinal},
                    {"seed", options_.seed}};
       if (options_.emulated) prepare["emulated"] = options_.emulated->to_string();
@@ -38,7 +41,7 @@ json WorkerClient::ask(json request, std::string_view phase) {
     return ask_once(request);
   } catch (const ChildFailure& failure) {
     child_.reset();
-    throw PhaseFailure(fmt::format("the worker {}, in {}", failure.what(), phase), false);
+    throw PhaseFailure(fmt::format("the worker {}, in {}", failure.what(), phase), failure.end());
   } catch (const PhaseFailure&) {
     child_.reset();  // an error on a device may have spoiled the process
     throw;
@@ -48,11 +51,9 @@ json WorkerClient::ask(json request, std::string_view phase) {
 json WorkerClient::ask_once(const json& request) {
   json answer = child_->ask(request, options_.phase_limit, options_.progress);
   if (answer["ok"].get<bool>()) return answer;
-  const gate::JsonReader reader{answer, "answer"};
-  const std::string status = reader.at("status").string();
-  throw PhaseFailure(reader.at("error").string(),
-                     status == core::name(core::Status::unsupported) ||
-                         status == core::name(core::Status::no_device));
+  const io::JsonReader reader{answer, "answer"};
+  const auto status = core::status_from_name(reader.at("status").string());
+  throw PhaseFailure(reader.at("error").string(), status.value_or(core::Status::internal));
 }
 
 }  // namespace flashcore::bench

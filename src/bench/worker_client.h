@@ -3,24 +3,36 @@
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "bench/child.h"
 #include "bench/run_case.h"
+#include "core/status.h"
 
 namespace flashcore::bench {
 
-/// A phase that gave no result. `unsupported`: the variant does not serve the Problem, or the
-/// machine lacks what it needs; everything else is the variant's fault.
+/// A phase that gave no result: the worker answered with an error, or did not answer.
 class PhaseFailure : public std::runtime_error {
  public:
-  PhaseFailure(const std::string& what, bool unsupported)
-      : std::runtime_error(what), unsupported_(unsupported) {}
-  [[nodiscard]] bool unsupported() const { return unsupported_; }
+  PhaseFailure(const std::string& what, core::Status status)
+      : std::runtime_error(what), status_(status) {}
+  PhaseFailure(const std::string& what, ChildEnd end) : std::runtime_error(what), end_(end) {}
+
+  /// What the worker's error was of; internal where it did not answer.
+  [[nodiscard]] core::Status status() const { return status_; }
+  /// What it did instead of answering.
+  [[nodiscard]] std::optional<ChildEnd> end() const { return end_; }
+  /// The variant does not serve the Problem, or the machine lacks what it needs; everything else is
+  /// the variant's fault.
+  [[nodiscard]] bool unsupported() const {
+    return status_ == core::Status::unsupported || status_ == core::Status::no_device;
+  }
 
  private:
-  bool unsupported_;
+  core::Status status_ = core::Status::internal;
+  std::optional<ChildEnd> end_;
 };
 
 class WorkerClient {

@@ -161,11 +161,12 @@ int run_bench(const BenchFlags& flags) {
   const auto run = is_ladder ? run_rungs : run_each;
   const std::vector<CaseRecord> records = run(flags, options, peer ? &*peer : nullptr, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
-  fmt::print(for_people, "{}{}{}",
+  fmt::print(for_people, "{}{}{}{}",
              is_ladder          ? ladder_table(records)
              : options.emulated ? emulated_table(records)
                                 : bench_table(records),
-             peer_summary_table(bench::summarize_peers(records)), gate_notes(records));
+             peer_summary_table(bench::summarize_peers(records)), choice_notes(records),
+             gate_notes(records));
   results.finish();
   if (any_failed(records)) return exit_failed;
   if (!is_ladder) return exit_ok;

@@ -101,6 +101,15 @@ std::string gate_notes(std::span<const CaseRecord> records) {
   return text;
 }
 
+std::string choice_notes(std::span<const CaseRecord> records) {
+  std::string text;
+  for (const CaseRecord& record : records)
+    if (record.on_gpu() && record.reason.find("tuned") != std::string::npos)
+      text += fmt::format("{}: {}, {}: {}\n", record.variant, record.problem.to_string(),
+                          record.reason, record.config);
+  return text;
+}
+
 std::string peer_summary_table(std::span<const bench::PeerSummary> summaries) {
   Table table({{"what"},
                {"peer"},

@@ -24,6 +24,10 @@ std::string emulated_table(std::span<const gate::CaseRecord> records);
 /// A line for every gate that did not pass, and why; gates skipped for the same reason once.
 std::string gate_notes(std::span<const gate::CaseRecord> records);
 
+/// A line for every case on a GPU that was not served by its family's default Config alone: tuned
+/// for the Problem, for a near one, or a record that is not used.
+std::string choice_notes(std::span<const gate::CaseRecord> records);
+
 /// A row for each peer that several shapes were compared with; empty where there is none.
 std::string peer_summary_table(std::span<const bench::PeerSummary> summaries);
 

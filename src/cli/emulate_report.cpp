@@ -9,6 +9,7 @@
 #include "cli/table.h"
 #include "emulate/call.h"
 #include "gate/record.h"
+#include "io/problem_json.h"
 
 namespace flashcore::cli {
 
@@ -131,7 +132,7 @@ json to_json(const Emulation& e) {
           {"family", e.choice.family},
           {"config", e.choice.config},
           {"arch", e.device.arch.to_string()},
-          {"problem", gate::problem_to_json(e.problem)},
+          {"problem", io::problem_to_json(e.problem)},
           {"seed", e.seed},
           {"instructions", std::move(instructions)},
           {"bytes", std::move(bytes)},

@@ -15,9 +15,11 @@
 #include "cli/table.h"
 #include "cpu/backend.h"
 #include "cuda/driver.h"
+#include "dispatch/tuned.h"
 #include "dispatch/variants.h"
 #include "emulate/module_store.h"
 #include "family/family.h"
+#include "gate/rules.h"
 #include "jit/compiler.h"
 #include "jit/kernel_store.h"
 
@@ -116,6 +118,31 @@ json packs_json() {
   return packs;
 }
 
+json tuned_json() {
+  json folders = json::array();
+  for (const dispatch::TunedFolder& folder : dispatch::known_tuned())
+    folders.push_back({{"path", folder.path.string()},
+                       {"records", folder.records},
+                       {"problems", folder.problems}});
+  return folders;
+}
+
+/// What serves the mission shape on each GPU, and why.
+json choices_json() {
+  json choices = json::array();
+  const core::Problem mission = gate::mission_problem();
+  for (int ordinal = 0; ordinal < cuda::device_count(); ++ordinal) {
+    const auto choice =
+        dispatch::choose(mission, {.backend = dispatch::Backend::cuda, .ordinal = ordinal});
+    choices.push_back({{"ordinal", ordinal},
+                       {"problem", mission.to_string()},
+                       {"family", choice.family},
+                       {"config", choice.config},
+                       {"reason", choice.reason}});
+  }
+  return choices;
+}
+
 json families_json() {
   json families = json::array();
   for (const family::Family* family : family::all_families()) {
@@ -151,6 +178,8 @@ json gather() {
           {"cache",
            {{"directory", jit::cache_directory().string()}, {"problem", jit::cache_problem()}}},
           {"packs", packs_json()},
+          {"tuned", tuned_json()},
+          {"choices", choices_json()},
           {"families", families_json()},
           {"variants", variants_json()}};
 }
@@ -206,6 +235,19 @@ void print_kernel_sources(const json& info) {
   if (info["packs"].empty()) fmt::print("pack     none\n");
 }
 
+void print_tuned(const json& info) {
+  for (const json& folder : info["tuned"]) {
+    fmt::print("tuned    {}, {} records\n", text_of(folder["path"]), folder["records"].get<int>());
+    for (const json& problem : folder["problems"])
+      fmt::print("         not used: {}\n", text_of(problem));
+  }
+  if (info["tuned"].empty()) fmt::print("tuned    no records\n");
+  for (const json& choice : info["choices"])
+    fmt::print("GPU {}    {}: {} {}; {}\n", choice["ordinal"].get<int>(),
+               text_of(choice["problem"]), text_of(choice["family"]), text_of(choice["config"]),
+               text_of(choice["reason"]));
+}
+
 void print_choices(const json& info) {
   Table families({{"family"}, {"architectures"}, {"what it is"}});
   for (const json& family : info["families"])
@@ -244,6 +286,7 @@ int run_info(const InfoFlags& options) {
   fmt::print("FlashCore {}\n", text_of(info["version"]));
   print_machine(info);
   print_kernel_sources(info);
+  print_tuned(info);
   print_choices(info);
   return exit_ok;
 }

@@ -1,61 +1,35 @@
 // flashcore tune: the search for a family's best Config for a Problem.
-#include <fmt/format.h>
-
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "bench/shape.h"
 #include "cli/commands.h"
-#include "cli/result_file.h"
 #include "cli/tune_flags.h"
-#include "cli/tune_report.h"
+#include "cli/tune_run.h"
 #include "core/error.h"
-#include "io/file.h"
-#include "tune/table.h"
 
 namespace flashcore::cli {
-
-using core::fail;
-using core::Status;
 
 namespace {
 
 constexpr const char* tune_footer = R"(
-Replays the search for a family's best Config on a recorded table.
+Searches a family's Configs for a Problem on this GPU: each candidate is compiled, checked and timed
+in a process of its own, the finalists and the default pass every gate and are timed again in the
+same rounds, and a winner becomes a record that the library uses by itself (docs/tuning.md).
 
 Examples:
-  flashcore tune --simulate data/tables/TABLE.jsonl
-  flashcore tune --simulate data/tables/TABLE.jsonl --seeds 50
+  flashcore tune --family forward_mma --shape b=1,h=8,s=512,d=64
+  flashcore tune --family forward_mma --shape b=1,h=8,s=512,d=64 --resume     # after it was killed
+  flashcore tune --family forward_mma --strategy exhaustive --fix stages=2 --record-table t.jsonl
+  flashcore tune --simulate t.jsonl --seed 7                                  # needs no GPU
+  flashcore tune --simulate t.jsonl --seeds 50
 
-Exit status: 0 a Config passed its gates, 1 none did, 2 bad usage or input, 3 no table was given.)";
-
-int simulate_once(const TuneFlags& flags, const tune::Replay& replay) {
-  const tune::SearchOptions options = search_options(flags);
-  TuneProgress progress(tune::evaluation_limit(replay.space(), options), {});
-  const tune::SearchResult result = tune::search(
-      replay.space(), options,
-      [&](std::span<const std::size_t> batch, int) { return replay.evaluate(batch); },
-      [&](const tune::SearchResult& so_far) { progress.generation_done(so_far); });
-  fmt::print("{}", tune_summary(result, replay.space()));
-  if (!flags.json.empty()) write_json(flags.json, search_to_json(result, replay.space()));
-  return result.best ? exit_ok : exit_failed;
-}
-
-int simulate(const TuneFlags& flags) {
-  if (!flags.json.empty()) io::OutputFile{flags.json};  // found out now
-  const tune::Replay replay(tune::read_table(flags.simulate));
-  if (flags.seeds == 1) return simulate_once(flags, replay);
-  const auto points = tune::study(replay, search_options(flags), flags.seeds);
-  fmt::print("Slower than the table's best, median over {} seeds (and quartiles):\n{}", flags.seeds,
-             study_table(points));
-  if (!flags.json.empty()) write_json(flags.json, tune::study_to_json(points));
-  return exit_ok;
-}
+Exit status: 0 a Config passed its gates, 1 none did, 2 bad usage or input, 3 no GPU.)";
 
 int run_tune(const TuneFlags& flags) {
-  if (!flags.simulate.empty()) return simulate(flags);
-  fail(Status::no_device,
-       "simulate: a recorded table is needed; searching on a GPU is not there yet");
+  if (!flags.simulate.empty()) return tune_on_table(flags);
+  if (flags.family.empty())
+    core::fail(core::Status::invalid_argument,
+               "family: which one is searched? (or --simulate a table)");
+  return tune_on_gpu(flags);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "jit/hasher.h"
 
 namespace flashcore::cli {
 
@@ -33,6 +35,32 @@ void add_search_flags(CLI::App& command, TuneFlags& flags) {
       ->type_name("NAME=VALUE,…");
 }
 
+void add_run_flags(CLI::App& command, TuneFlags& flags) {
+  command.add_option("--journal", flags.journal,
+                     "The journal, made where it is not: tune.journal unless --simulate is given");
+  command.add_flag("--resume", flags.resume,
+                   "Take up the journal's last unfinished run of the same search, if there is one");
+  command.add_option("--devices", flags.devices, "GPUs by number, alike, a worker for each")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      .add_option("--peers", flags.peers,
+                  "Peers to hold the search against, as `flashcore bench` takes them")
+      ->capture_default_str();
+  command.add_option("--records", flags.records,
+                     "The folder of tuned records that the winner is added to; the user's own "
+                     "($FLASHCORE_TUNED, or tuned in the XDG data folder) without it");
+  command
+      .add_option("--time-limit", flags.time_limit_s,
+                  "Seconds that a compilation, a check or a round may take before its process is "
+                  "stopped")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  command.add_option("--rounds", flags.rounds, "Rounds of a candidate's measurement")
+      ->check(CLI::Range(3, 1000))
+      ->capture_default_str();
+}
+
 void add_stop_flags(CLI::App& command, TuneFlags& flags) {
   tune::SearchOptions& search = flags.search;
   command
@@ -47,13 +75,26 @@ void add_stop_flags(CLI::App& command, TuneFlags& flags) {
       ->check(CLI::PositiveNumber);
   command.add_option("--target-us", search.target_us, "Stop when a candidate is as fast")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--target-ratio", flags.target_ratio,
+                  "Stop when a candidate takes at most this many times the fastest peer's time")
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace
 
 void add_tune_flags(CLI::App& command, TuneFlags& flags) {
+  command.add_option("--family", flags.family, "The family whose Configs are searched");
+  add_shape_flags(command, flags.problem);
+  command
+      .add_option("--fix", flags.fixed,
+                  "Search only Configs with these values, as kv_splits=1,stages=2|3")
+      ->type_name("FIELD=VALUE|…,…");
   add_search_flags(command, flags);
   add_stop_flags(command, flags);
+  add_run_flags(command, flags);
+  command.add_option("--record-table", flags.record_table,
+                     "Write what became of every candidate to this file, for --simulate");
   CLI::Option* simulate =
       command.add_option("--simulate", flags.simulate, "Search on a recorded table; needs no GPU");
   command
@@ -70,6 +111,25 @@ tune::SearchOptions search_options(const TuneFlags& flags) {
   options.strategy = tune::strategy_from_name(flags.strategy);
   options.weights = parse_weights(flags.weights);
   return options;
+}
+
+nlohmann::json course_of(const tune::SearchOptions& options, const tune::Space& space) {
+  const tune::Weights& weights = options.weights;
+  jit::Hasher configs;
+  for (std::size_t i = 0; i < space.size(); ++i) configs.add(space.config(i).to_string());
+  return {{"strategy", tune::name(options.strategy)},
+          {"seed", options.seed},
+          {"population", options.population},
+          {"generations", options.generations},
+          {"elite", options.elite},
+          {"evaluations", options.evaluations},
+          {"patience", options.patience},
+          {"weights",
+           {weights.speed, weights.error, weights.error_unit, weights.nan, weights.failed_gate,
+            weights.not_deterministic}},
+          {"space", space.size()},
+          {"configs", fmt::format("{:016x}", configs.digest())},
+          {"start", space.config(space.start()).to_string()}};
 }
 
 tune::Weights parse_weights(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/bench_table.h"
 #include "cli/table.h"
 
 namespace flashcore::cli {
@@ -20,7 +21,7 @@ std::string times_of(double us, double reference_us) {
   return fmt::format("{:.2f}", reference_us / us);
 }
 
-std::string best_text(const SearchResult& result, const TuneMarks& marks) {
+std::string best_text(const SearchResult& result, const tune::Marks& marks) {
   if (!result.best) return "nothing passed its gates yet";
   const double us = result.evaluations[*result.best].outcome.latency_us;
   std::string text = fmt::format("best {:.2f} us, {} times as fast as the start", us,
@@ -43,26 +44,33 @@ std::string failure_counts(const SearchResult& result) {
   return text;
 }
 
-std::string generation_line(const SearchResult& result, const TuneMarks& marks) {
+std::string generation_line(const SearchResult& result, const tune::Marks& marks) {
   const std::string failed = failure_counts(result);
   return fmt::format("generation {}: {} tried, {}{}{}", result.generations,
                      result.evaluations.size(), best_text(result, marks),
                      failed.empty() ? "" : "; failed: ", failed);
 }
 
-TuneProgress::TuneProgress(long evaluations, TuneMarks marks)
-    : marks_(std::move(marks)),
-      progress_(static_cast<std::size_t>(evaluations), "tune"),
+TuneProgress::TuneProgress(long evaluations)
+    : progress_(static_cast<std::size_t>(evaluations), "tune"),
       terminal_(isatty(STDERR_FILENO) != 0) {}
 
 void TuneProgress::note(std::string_view what) {
+  const std::scoped_lock lock(mutex_);
   progress_.note(what);
 }
 
+void TuneProgress::candidate_done() {
+  const std::scoped_lock lock(mutex_);
+  progress_.advance();
+  progress_.note(line_);
+}
+
 void TuneProgress::generation_done(const SearchResult& result) {
-  const std::string line = generation_line(result, marks_);
-  if (terminal_) return progress_.note(line);
-  fmt::print(stderr, "{}\n", line);
+  const std::scoped_lock lock(mutex_);
+  line_ = generation_line(result, marks_);
+  if (terminal_) return progress_.note(line_);
+  fmt::print(stderr, "{}\n", line_);
   std::fflush(stderr);
 }
 
@@ -85,6 +93,14 @@ std::string tune_summary(const SearchResult& result, const tune::Space& space) {
   row("start", start);
   row("best", best);
   return text + table.to_string();
+}
+
+std::string finals_summary(const tune::Finals& finals) {
+  std::vector<gate::CaseRecord> records;
+  for (const tune::Finalist& finalist : finals.finalists) records.push_back(finalist.record);
+  std::string text = bench_table(records) + gate_notes(records);
+  if (finals.winner) text += fmt::format("winner: {}\n", finals.finalists[*finals.winner].config);
+  return text + finals.reason + '\n';
 }
 
 json search_to_json(const SearchResult& result, const tune::Space& space) {

@@ -16,6 +16,7 @@
 #include "gate/rules.h"
 #include "gate/sampling.h"
 #include "gate/target.h"
+#include "io/problem_json.h"
 
 namespace flashcore::cli {
 
@@ -191,7 +192,7 @@ nlohmann::json to_json(const std::vector<Checked>& all) {
   for (const Checked& each : all) {
     const bool ran = each.skipped.empty();
     checked.push_back({{"variant", each.variant->name},
-                       {"problem", gate::problem_to_json(each.problem)},
+                       {"problem", io::problem_to_json(each.problem)},
                        {"seed", each.seed},
                        {"status", !ran                    ? "skipped"
                                   : each.accuracy.correct ? "pass"

@@ -3,6 +3,7 @@
 
 #include <flashcore/flashcore.h>
 
+#include <optional>
 #include <string_view>
 
 namespace flashcore::core {
@@ -32,6 +33,12 @@ constexpr std::string_view name(Status status) {
     case Status::internal: return "internal error";
   }
   return "unknown status";
+}
+
+inline std::optional<Status> status_from_name(std::string_view text) {
+  for (int i = 0; i <= static_cast<int>(Status::internal); ++i)
+    if (text == name(static_cast<Status>(i))) return static_cast<Status>(i);
+  return std::nullopt;
 }
 
 }  // namespace flashcore::core

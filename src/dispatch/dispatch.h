@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/gpu_limits.h"
@@ -27,6 +28,12 @@ constexpr const char* name(Backend backend) {
     case Backend::emulator: return "emulator";
   }
   return "unknown";
+}
+
+inline std::optional<Backend> backend_from_name(std::string_view text) {
+  for (const Backend backend : {Backend::cpu, Backend::cuda, Backend::emulator})
+    if (text == name(backend)) return backend;
+  return std::nullopt;
 }
 
 /// The GPU that is emulated where nobody says which.

@@ -45,10 +45,11 @@ Selection select_pinned(const Problem& problem, const Device& device, const Pinn
     selection.reason = support.reason();
     return selection;
   }
-  selection.family = family;
-  selection.config = family->default_config(problem, gpu);
-  if (pinned.config) selection.config = family::overlaid(selection.config, *pinned.config);
-  selection.reason = pinned.config ? "asked for, Config included" : "asked for; its default Config";
+  if (pinned.config)
+    return {family, family::overlaid(family->default_config(problem, gpu), *pinned.config),
+            "asked for, Config included"};
+  selection = own_config(*family, problem, gpu, tuned_for(device));
+  selection.reason = "asked for; " + selection.reason;
   return selection;
 }
 

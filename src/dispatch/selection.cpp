@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "core/error.h"
+#include "cuda/driver.h"
 #include "jit/compiler.h"
 
 namespace flashcore::dispatch {
@@ -39,17 +40,44 @@ std::optional<family::ConfigFields> shipped_config(const family::Family& family,
 
 }  // namespace
 
+TunedAnswer untuned(const family::Family& /*family*/, const core::Problem& /*problem*/) {
+  return {};
+}
+
+TunedLookup tuned_for(const Device& device) {
+  if (device.backend != Backend::cuda) return untuned;
+  return [ordinal = device.ordinal](const family::Family& family, const core::Problem& problem) {
+    const cuda::DeviceInfo& gpu = cuda::device_info(ordinal);
+    return find_tuned(family, problem, gpu.name, gpu.limits);
+  };
+}
+
+Selection own_config(const family::Family& family, const core::Problem& problem,
+                     const core::GpuLimits& gpu, const TunedLookup& tuned) {
+  TunedAnswer answer = tuned(family, problem);
+  if (answer.match != TunedMatch::none)
+    return {&family, std::move(answer.config), std::move(answer.reason)};
+  const std::string why = answer.reason.empty() ? "" : "; " + answer.reason;
+  return {&family, family.default_config(problem, gpu), "its default Config" + why};
+}
+
 Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
-                 const Obtainable& obtainable) {
+                 const Obtainable& obtainable, const TunedLookup& tuned) {
   std::string refusals;  // each with "; " before it
   for (const family::Family* family : family::all_families() | std::views::reverse) {
     if (const core::Support support = family->supports(problem, gpu); !support) {
       refusals += "; " + support.reason();
       continue;
     }
+    const Selection own = own_config(*family, problem, gpu, tuned);
+    if (has_kernels(*family, own.config, gpu.arch, obtainable))
+      return {family, own.config, "the fastest family that supports it; " + own.reason + refusals};
     const auto config = family->default_config(problem, gpu);
-    if (has_kernels(*family, config, gpu.arch, obtainable))
-      return {family, config, "the fastest family that supports it; its default Config" + refusals};
+    if (config != own.config && has_kernels(*family, config, gpu.arch, obtainable))
+      return {family, config,
+              "the fastest family that supports it; its default Config; there is no compiler for "
+              "the one that was " +
+                  own.reason + refusals};
     const std::string why = jit::compiler_unavailable_reason();
     const std::string missing =
         fmt::format("; {}'s default Config {} is in no pack, and there is no compiler{}{}",
@@ -63,7 +91,8 @@ Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
 }
 
 Selection select(const core::Problem& problem, const Device& device) {
-  if (device.backend != Backend::emulator) return select(problem, limits_of(device));
+  if (device.backend != Backend::emulator)
+    return select(problem, limits_of(device), jit::obtainable, tuned_for(device));
   return select(problem, limits_of(device),
                 [](const jit::KernelSpec&, core::Arch) { return true; });
 }

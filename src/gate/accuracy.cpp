@@ -132,6 +132,7 @@ class Comparison {
     const double error = std::abs(got - want);
     if (std::isinf(bound)) return;
     if (!std::isfinite(got)) {
+      result_.finite = false;
       note(fmt::format("{} is {}, the oracle has {:.9g}", where(), got, want));
       return;
     }

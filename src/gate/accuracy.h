@@ -16,6 +16,7 @@ struct Accuracy {
   double max_error = 0;      // max |o - oracle|
   double plain_error = 0;    // the same for the plain implementation
   double max_lse_error = 0;  // max |lse - oracle|, where lse was asked for
+  bool finite = true;        // no NaN and no infinity where the oracle has a number
   std::string reason;        // the first violation: where, what, and the bound; empty when correct
 };
 

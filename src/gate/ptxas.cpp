@@ -12,11 +12,8 @@
 
 namespace flashcore::gate {
 
-namespace {
-
-/// The largest of each resource over the kernels of one Config on one architecture.
-PtxasRecord report_of(const family::Family& family, const family::ConfigFields& config,
-                      core::Arch arch) {
+PtxasRecord resource_report(const family::Family& family, const family::ConfigFields& config,
+                            core::Arch arch) {
   PtxasRecord record{.report = {}, .register_budget = family.budget(config).registers};
   jit::ResourceReport& largest = record.report;
   for (const jit::KernelSpec& spec : family.kernels(config)) {
@@ -31,6 +28,8 @@ PtxasRecord report_of(const family::Family& family, const family::ConfigFields& 
   return record;
 }
 
+namespace {
+
 struct ArchOutcome {
   PtxasRecord record;
   std::string failure;  // the compiler's words; empty where it compiled
@@ -41,7 +40,7 @@ ArchOutcome compile_for(const family::Family& family, const dispatch::Pinned& pi
   try {
     const auto config = family::overlaid(family.default_config(problem, core::limits_of(arch)),
                                          pinned.config.value_or(family::ConfigFields{}));
-    return {report_of(family, config, arch), ""};
+    return {resource_report(family, config, arch), ""};
   } catch (const core::Error& error) {
     return {{}, error.what()};
   }

@@ -6,9 +6,15 @@
 #include <string>
 
 #include "dispatch/variants.h"
+#include "family/family.h"
 #include "gate/record.h"
 
 namespace flashcore::gate {
+
+/// The largest of each resource over the kernels of one Config on one architecture, dynamic shared
+/// memory included. Throws compile_failed with the compiler's words, no_device where there is none.
+PtxasRecord resource_report(const family::Family& family, const family::ConfigFields& config,
+                            core::Arch arch);
 
 struct PtxasOutcome {
   GateResult result;

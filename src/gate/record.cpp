@@ -7,12 +7,14 @@
 #include <utility>
 
 #include "core/error.h"
-#include "gate/json_reader.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 
 namespace flashcore::gate {
 
 using core::fail;
 using core::Status;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -175,13 +177,14 @@ json case_to_json(const CaseRecord& record) {
               {"backend", record.backend},
               {"family", record.family},
               {"config", record.config},
-              {"problem", problem_to_json(record.problem)},
+              {"problem", io::problem_to_json(record.problem)},
               {"gates", json::object()},
               {"ptxas", json::object()},
               {"peers", json::array()},
               {"noise", record.noise},
               {"tflops", nullptr},
               {"roofline", nullptr}};
+  if (!record.reason.empty()) result["reason"] = record.reason;
   for (const auto& [gate, outcome] : record.gates) result["gates"][gate] = gate_to_json(outcome);
   for (const auto& [arch, report] : record.ptxas) result["ptxas"][arch] = ptxas_to_json(report);
   for (const PeerRecord& peer : record.peers)
@@ -200,7 +203,8 @@ CaseRecord case_from_json(const json& value, const std::string& path) {
   record.backend = reader.at("backend").string();
   record.family = reader.at("family").string();
   record.config = reader.at("config").string();
-  record.problem = problem_from_json(reader.at("problem").value(), path + ".problem");
+  if (reader.has("reason")) record.reason = reader.at("reason").string();
+  record.problem = io::problem_from_json(reader.at("problem").value(), path + ".problem");
   reader.at("gates").for_each_member([&](const std::string& gate, const JsonReader& outcome) {
     record.gates[gate] = gate_from_json(outcome.value(), outcome.path());
   });

@@ -78,6 +78,7 @@ struct RooflineRecord {
 
 struct CaseRecord {
   std::string variant, backend, family, config;
+  std::string reason;  // why this Config: "asked for; tuned for exactly this Problem"
   core::Problem problem;
   std::map<std::string, GateResult> gates;
   std::optional<Timing> timing;
@@ -92,13 +93,11 @@ struct CaseRecord {
   [[nodiscard]] double tflops() const;
 };
 
-nlohmann::json problem_to_json(const core::Problem& problem);
 nlohmann::json case_to_json(const CaseRecord& record);
 nlohmann::json gate_to_json(const GateResult& result);
 nlohmann::json ptxas_to_json(const PtxasRecord& record);
 
 /// A message names the place in the JSON, as "cases[0].gates.latency.status: …".
-core::Problem problem_from_json(const nlohmann::json& json, const std::string& path);
 CaseRecord case_from_json(const nlohmann::json& json, const std::string& path);
 GateResult gate_from_json(const nlohmann::json& json, const std::string& path);
 PtxasRecord ptxas_from_json(const nlohmann::json& json, const std::string& path);

@@ -54,6 +54,15 @@ double as_count(std::size_t value) {
   return static_cast<double>(value);
 }
 
+/// Runs the call and hashes its outputs. Other poison each time: an element that is not written
+/// cannot repeat itself by chance.
+std::uint64_t hash_of_run(const Target& target, HostCall& call, int run) {
+  call.poison_outputs();
+  call.o.fill_bytes(static_cast<std::uint8_t>(0xFF - run));
+  target.run(call, static_cast<std::uint64_t>(run));
+  return hash_outputs(call);
+}
+
 /// The outcome of one trial: empty when it was correct.
 std::string run_trial(const Target& target, std::uint64_t seed) {
   HostCall call = HostCall::random(target.problem(), seed);
@@ -84,19 +93,23 @@ GateResult run_correctness(const Target& target, const RunOptions& options) {
 GateResult run_determinism(const Target& target, const RunOptions& options) {
   HostCall call = HostCall::random(target.problem(), options.seed);
   std::vector<std::uint64_t> hashes;
-  for (int run = 0; run < determinism_runs; ++run) {
-    // Other poison each time: an element that is not written cannot repeat itself by chance.
-    call.poison_outputs();
-    call.o.fill_bytes(static_cast<std::uint8_t>(0xFF - run));
-    target.run(call, static_cast<std::uint64_t>(run));
-    hashes.push_back(hash_outputs(call));
-  }
+  for (int run = 0; run < determinism_runs; ++run) hashes.push_back(hash_of_run(target, call, run));
   const auto differing = std::count_if(hashes.begin(), hashes.end(),
                                        [&](std::uint64_t hash) { return hash != hashes.front(); });
   const auto missing = determinism_runs - static_cast<int>(hashes.size());
   return judge({{.what = "missing_runs", .measured = static_cast<double>(missing)},
                 {.what = "differing_hashes", .measured = static_cast<double>(differing)}},
                fmt::format("{} runs, hash {:016x}", hashes.size(), hashes.front()));
+}
+
+Screening screen(const Target& target, HostCall& call, std::uint64_t seed) {
+  Screening screening;
+  const std::uint64_t hash = hash_of_run(target, call, 0);
+  screening.accuracy = check_sampled(call, true, seed, correctness_budget);
+  screening.deterministic = true;
+  for (int run = 1; run < determinism_runs; ++run)
+    screening.deterministic = screening.deterministic && hash_of_run(target, call, run) == hash;
+  return screening;
 }
 
 GateResult run_stability(const Target& target, const RunOptions& options) {

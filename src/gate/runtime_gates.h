@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "gate/accuracy.h"
 #include "gate/gate.h"
 #include "gate/target.h"
 
@@ -24,6 +25,16 @@ GateResult run_stability(const Target& target, const RunOptions& options);
 /// Guard zones, inputs and padding unchanged; a NaN in one query and in one key reaches the rows it
 /// belongs to and no other.
 GateResult run_safety(const Target& target, const RunOptions& options);
+
+/// Correctness and determinism at once.
+struct Screening {
+  Accuracy accuracy;  // of the first run
+  bool deterministic = false;
+};
+
+/// The call of the target's Problem, N(0,1) inputs, run as the two gates above run it: what a tuner
+/// asks of every candidate. The outputs' contents do not matter.
+Screening screen(const Target& target, core::HostCall& call, std::uint64_t seed);
 
 /// On the emulator: the extra turns of the banks that the tiles' copies and loads took, for a
 /// family that promises none.

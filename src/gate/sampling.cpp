@@ -59,6 +59,7 @@ Accuracy worst_of(const std::vector<Place>& places, const std::vector<Accuracy>&
     worst.max_error = std::max(worst.max_error, accuracy.max_error);
     worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
     worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
+    worst.finite = worst.finite && accuracy.finite;
     if (accuracy.correct || !worst.correct) continue;
     worst.correct = false;
     worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", places[i].batch,

@@ -1,13 +1,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "gate/json_reader.h"
 #include "gate/record.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 #include "profile/profile.h"
 
 namespace flashcore::profile {
 
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -54,7 +55,7 @@ json profile_to_json(const ProfileRecord& record) {
   for (const auto& [name, result] : record.gates) gates[name] = gate::gate_to_json(result);
   return {{"variant", record.variant},
           {"family", record.family},
-          {"problem", gate::problem_to_json(record.problem)},
+          {"problem", io::problem_to_json(record.problem)},
           {"not_measured", record.kernel ? json(nullptr) : json(record.not_measured)},
           {"kernel", record.kernel ? kernel_to_json(*record.kernel) : json(nullptr)},
           {"other_kernels", others},
@@ -67,7 +68,7 @@ ProfileRecord profile_from_json(const json& value, const std::string& path) {
   ProfileRecord record{
       .variant = reader.at("variant").string(),
       .family = reader.at("family").string(),
-      .problem = gate::problem_from_json(reader.at("problem").value(), path + ".problem"),
+      .problem = io::problem_from_json(reader.at("problem").value(), path + ".problem"),
       .not_measured = "",
       .kernel = {},
       .others = {},

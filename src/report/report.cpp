@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "gate/json_reader.h"
 #include "io/file.h"
+#include "io/json_reader.h"
 #include "report/page.h"
 #include "report/pictures.h"
 

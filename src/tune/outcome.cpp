@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "gate/json_reader.h"
+#include "io/json_reader.h"
 
 namespace flashcore::tune {
 
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {

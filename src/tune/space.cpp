@@ -54,6 +54,27 @@ double Space::distance(const Genes& a, const Genes& b) const {
   return sum;
 }
 
+std::vector<ConfigFields> matching(const std::vector<ConfigFields>& configs,
+                                   std::string_view wanted) {
+  std::vector<ConfigFields> left = configs;
+  while (!wanted.empty() && !left.empty()) {
+    const std::string_view item = wanted.substr(0, wanted.find(','));
+    wanted.remove_prefix(std::min(item.size() + 1, wanted.size()));
+    const std::string_view field = item.substr(0, item.find('='));
+    std::set<std::int64_t> values;
+    for (std::string_view rest = item.substr(std::min(field.size() + 1, item.size()));;) {
+      const std::string_view value = rest.substr(0, rest.find('|'));
+      values.insert(ConfigFields::parse(std::string{field} + '=' + std::string{value}).at(field));
+      if (value.size() == rest.size()) break;
+      rest.remove_prefix(value.size() + 1);
+    }
+    std::erase_if(left, [&](const ConfigFields& each) { return !values.contains(each.at(field)); });
+  }
+  if (left.empty())
+    core::fail(core::Status::invalid_argument, "fix: no Config of the space is as wanted");
+  return left;
+}
+
 Untried::Untried(const Space& space)
     : space_(space), untried_(space.size(), true), left_(space.size()) {}
 

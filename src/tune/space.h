@@ -52,6 +52,11 @@ class Space {
   std::size_t start_ = 0;
 };
 
+/// The Configs whose fields have the values wanted, as "kv_splits=1,stages=2|3". Throws
+/// invalid_argument for a field that they have not, or where none is left.
+std::vector<family::ConfigFields> matching(const std::vector<family::ConfigFields>& configs,
+                                           std::string_view wanted);
+
 /// The Configs that a search has not tried yet: what it draws from, so that none comes twice.
 class Untried {
  public:

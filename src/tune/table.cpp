@@ -6,15 +6,16 @@
 #include <fstream>
 #include <set>
 
-#include "gate/json_reader.h"
 #include "gate/record.h"
+#include "io/json_reader.h"
+#include "io/problem_json.h"
 
 namespace flashcore::tune {
 
 using core::fail;
 using core::Status;
 using family::ConfigFields;
-using gate::JsonReader;
+using io::JsonReader;
 using nlohmann::json;
 
 namespace {
@@ -34,7 +35,7 @@ Table table_from_header(const JsonReader& header) {
   if (header.at("flashcore_table").integer() != table_version)
     header.at("flashcore_table").expected("version 1");
   return {.family = header.at("family").string(),
-          .problem = gate::problem_from_json(header.at("problem").value(), header.path()),
+          .problem = io::problem_from_json(header.at("problem").value(), header.path()),
           .start = config_of(header.at("start")),
           .provenance = header.at("provenance").value(),
           .rows = {}};
@@ -96,7 +97,7 @@ Table read_table(const std::filesystem::path& path) {
 std::string to_text(const Table& table) {
   const json header{{"flashcore_table", table_version},
                     {"family", table.family},
-                    {"problem", gate::problem_to_json(table.problem)},
+                    {"problem", io::problem_to_json(table.problem)},
                     {"start", table.start.to_string()},
                     {"provenance", table.provenance}};
   const auto line_of = [](const json& value) {

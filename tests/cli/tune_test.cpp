@@ -6,6 +6,7 @@
 #include "support/command.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
+#include "tune/journal.h"
 #include "tune/landscape.h"
 
 namespace flashcore {
@@ -76,6 +77,67 @@ TEST_F(TuneCommand, BadInputIsNamed) {
   expect_usage({"--simulate", table_, "--strategy", "luck"}, "'luck' is none of evolve");
   expect_usage({"--simulate", table_, "--weights", "sped=1"}, "weights: 'sped=1'");
   expect_usage({"--simulate", table_, "--json", "/nonexistent/a"}, "/nonexistent/a");
+}
+
+TEST_F(TuneCommand, AJournaledSearchIsFinishedOnceAndSaysTheSame) {
+  const std::string journal = folder_.file("j");
+  const std::vector<std::string> arguments{"tune", "--simulate", table_, "--journal", journal};
+  const auto plain = run_command({"tune", "--simulate", table_});
+  EXPECT_EQ(run_command(arguments).out, plain.out);
+  auto resuming = arguments;
+  resuming.emplace_back("--resume");
+  const auto again = run_command(resuming);
+  EXPECT_EQ(again.out, plain.out);
+  EXPECT_NE(again.err.find("nothing to resume"), std::string::npos) << again.err;
+  EXPECT_EQ(tune::read_journal(journal).size(), 2U);
+}
+
+TEST_F(TuneCommand, AFullDiskIsAnErrorAtTheStart) {
+  // Files may have 64 KiB: more than an empty journal, less than what is asked for in reserve.
+  const auto result =
+      test::run_program("/bin/sh", {"-c",
+                                    "trap '' XFSZ; ulimit -f 64; exec " FLASHCORE_COMMAND
+                                    " tune --simulate \"$1\" --journal \"$2\"",
+                                    "sh", table_, folder_.file("j")});
+  EXPECT_EQ(result.exit_code, 2) << result.out;
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("journal: " + folder_.file("j")), std::string::npos) << result.err;
+}
+
+TEST_F(TuneCommand, AnUnwritableJournalIsAnErrorAtTheStart) {
+  const auto result = run_command({"tune", "--simulate", table_, "--journal", "/nonexistent/j"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("journal: /nonexistent/j"), std::string::npos) << result.err;
+}
+
+TEST_F(TuneCommand, ConcurrentTunersShareAJournal) {
+  const std::string journal = folder_.file("j");
+  const auto result = test::run_program(
+      "/bin/sh", {"-c",
+                  "for s in 1 2 3; do " FLASHCORE_COMMAND
+                  " tune --simulate \"$1\" --journal \"$2\" --seed $s & done; wait",
+                  "sh", table_, journal});
+  EXPECT_EQ(result.err.find("journal:"), std::string::npos) << result.err;
+  const auto runs = tune::read_journal(journal);
+  ASSERT_EQ(runs.size(), 3U);
+  for (const tune::JournalRun& run : runs) {
+    EXPECT_EQ(run.rows.size(), 222U);
+    EXPECT_FALSE(run.end.is_null());
+  }
+}
+
+TEST(TuneOnGpu, WithoutOneSaysSoAndWritesNothing) {
+  const TempDir folder;
+  const auto result = run_command(
+      {"tune", "--family", "forward_mma", "--devices", "99", "--journal", folder.file("j")});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(folder.file("j")));
+  const auto unnamed = run_command({"tune"});
+  EXPECT_EQ(unnamed.exit_code, 2);
+  EXPECT_NE(unnamed.err.find("family: which one"), std::string::npos);
+  const auto unknown = run_command({"tune", "--family", "fast"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.err.find("family: 'fast' is not one of forward_scalar"), std::string::npos);
 }
 
 TEST(TuneWeights, AreReadByName) {

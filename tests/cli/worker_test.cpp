@@ -5,6 +5,7 @@
 
 #include "bench/child.h"
 #include "gate/record.h"
+#include "io/problem_json.h"
 
 namespace flashcore {
 namespace {
@@ -18,10 +19,12 @@ class WorkerCommand : public testing::Test {
   json prepare() {
     const auto problem = core::contiguous_problem(core::Dtype::float32, 1, 1, 1, 8, 8, 8);
     return ask({{"do", "prepare"},
-                {"variant", "cpu"},
+                {"backend", "cpu"},
+                {"family", "cpu_blocked"},
+                {"config", ""},
                 {"ordinal", 0},
                 {"seed", 1},
-                {"problem", gate::problem_to_json(problem)}});
+                {"problem", io::problem_to_json(problem)}});
   }
 
   std::string error_of(const json& request) {
@@ -36,8 +39,8 @@ TEST_F(WorkerCommand, SaysWhatIsWrongWithARequestAndGoesOn) {
   EXPECT_EQ(error_of({{"do", "gate"}}), "gate: nothing was prepared");
   EXPECT_EQ(error_of(json::array()), "request: expected an object, found []");
   EXPECT_EQ(error_of({{"do", 7}}), "request.do: expected a string, found 7");
-  EXPECT_EQ(error_of({{"do", "prepare"}, {"variant", "v99"}}),
-            "request.variant: expected a variant's name, found \"v99\"");
+  EXPECT_EQ(error_of({{"do", "prepare"}, {"backend", "abacus"}}),
+            "request.backend: expected cpu, cuda or emulator, found \"abacus\"");
   EXPECT_TRUE(prepare()["ok"].get<bool>());
   EXPECT_EQ(error_of({{"do", "dance"}}), "do: dance is not a request");
   EXPECT_EQ(error_of({{"do", "measure"}}), "measure: timing was not started");

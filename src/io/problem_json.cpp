@@ -1,9 +1,10 @@
+#include "io/problem_json.h"
+
 #include <nlohmann/json.hpp>
 
-#include "gate/json_reader.h"
-#include "gate/record.h"
+#include "io/json_reader.h"
 
-namespace flashcore::gate {
+namespace flashcore::io {
 
 using core::Problem;
 
@@ -45,4 +46,4 @@ Problem problem_from_json(const nlohmann::json& value, const std::string& path) 
   return problem;
 }
 
-}  // namespace flashcore::gate
+}  // namespace flashcore::io

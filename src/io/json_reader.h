@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 
-namespace flashcore::gate {
+namespace flashcore::io {
 
 /// A value inside a document and the way to it, as "cases[0].gates.latency".
 class JsonReader {
@@ -99,4 +99,4 @@ class JsonReader {
   std::string path_;
 };
 
-}  // namespace flashcore::gate
+}  // namespace flashcore::io

@@ -1,0 +1,95 @@
+#include "tune/database.h"
+
+#include <string>
+
+#include "core/error.h"
+
+namespace flashcore::tune {
+
+namespace {
+
+constexpr int busy_ms = 30'000;
+
+sqlite3* open_database(const std::filesystem::path& path, Database::Access access) {
+  const int flags = access == Database::Access::read ? SQLITE_OPEN_READONLY
+                                                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  sqlite3* handle = nullptr;
+  if (sqlite3_open_v2(path.c_str(), &handle, flags, nullptr) == SQLITE_OK) return handle;
+  const std::string why = handle == nullptr ? "out of memory" : sqlite3_errmsg(handle);
+  sqlite3_close(handle);
+  core::fail(core::Status::io, "journal: {}: {}", path.string(), why);
+}
+
+}  // namespace
+
+Statement::Statement(const Database& database, std::string_view sql)
+    : database_(database), statement_(nullptr, sqlite3_finalize) {
+  sqlite3_stmt* statement = nullptr;
+  check(sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement,
+                           nullptr));
+  statement_.reset(statement);
+}
+
+void Statement::check(int code) const {
+  if (code != SQLITE_OK) database_.fail();
+}
+
+Statement& Statement::bind(std::int64_t value) {
+  check(sqlite3_bind_int64(statement_.get(), ++bound_, value));
+  return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+  check(sqlite3_bind_text(statement_.get(), ++bound_, text.data(), static_cast<int>(text.size()),
+                          SQLITE_TRANSIENT));
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code != SQLITE_ROW && code != SQLITE_DONE) database_.fail();
+  return code == SQLITE_ROW;
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  if (bytes == nullptr) return {};
+  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+Database::Database(std::filesystem::path path, Access access)
+    : path_(std::move(path)), handle_(open_database(path_, access), sqlite3_close) {
+  sqlite3_busy_timeout(handle_.get(), busy_ms);
+}
+
+void Database::execute(const char* sql) const {
+  if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+}
+
+std::int64_t Database::last_inserted() const {
+  return sqlite3_last_insert_rowid(handle_.get());
+}
+
+void Database::fail() const {
+  core::fail(core::Status::io, "journal: {}: {}", path_.string(), sqlite3_errmsg(handle_.get()));
+}
+
+Transaction::Transaction(const Database& database) : database_(database) {
+  database_.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  // Where this fails too, SQLite undoes it when the file is opened next.
+  if (open_) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace flashcore::tune

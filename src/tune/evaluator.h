@@ -1,0 +1,78 @@
+// Candidates compiled, checked and timed in worker processes, whatever they do to those.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/run_case.h"
+#include "bench/worker_client.h"
+#include "bench/worker_pool.h"
+#include "family/family.h"
+#include "tune/trial.h"
+
+namespace flashcore::tune {
+
+struct EvaluatorOptions {
+  std::vector<int> devices{0};              // GPUs, one worker each
+  std::optional<core::Arch> emulated = {};  // on the emulator of that GPU: checked, not timed
+  std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
+  std::chrono::duration<double> time_limit{60};  // of a compilation, a check, a round
+  int rounds = 5;
+  std::uint64_t seed = 1;
+  /// For the tests: makes the worker misbehave in a candidate's phase.
+  std::function<bench::Fault(const family::ConfigFields&)> fault = [](const auto&) {
+    return bench::Fault{};
+  };
+};
+
+/// Where the wall time of the evaluations went.
+struct Effort {
+  double compile_s = 0;  // while anything was compiled
+  double device_s = 0;   // while candidates were checked and timed, the mean over the devices
+};
+
+/// The cheap checks come first, and whoever fails one is out: valid on the GPU and for the Problem;
+/// compiled, all cores at once, within the family's budget and without spills; correct and
+/// deterministic; timed.
+class Evaluator {
+ public:
+  /// Throws no_device where there is no compiler.
+  Evaluator(const family::Family& family, const core::Problem& problem, const core::GpuLimits& gpu,
+            EvaluatorOptions options);
+  ~Evaluator();
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
+
+  /// As Trial. Throws where no worker can be started, and what the hooks throw.
+  std::vector<Outcome> evaluate(std::span<const family::ConfigFields> configs,
+                                const TrialHooks& hooks);
+
+  [[nodiscard]] Effort effort() const;
+
+ private:
+  struct Bay;  // a device, or the processors that compile, and the workers there
+
+  void check_validity(const family::ConfigFields& config, Outcome& outcome) const;
+  void compile(const family::ConfigFields& config, Outcome& outcome);
+  void run(const family::ConfigFields& config, Bay& bay, Outcome& outcome);
+
+  const family::Family& family_;
+  core::Problem problem_;
+  core::GpuLimits gpu_;
+  EvaluatorOptions options_;
+  bench::WorkerPool compilers_;
+  std::vector<std::unique_ptr<Bay>> bays_;
+  double compile_s_ = 0;
+};
+
+/// The cause that a failed phase stands for. Throws where it is no candidate's fault: a worker that
+/// cannot be started.
+Cause cause_of(const bench::PhaseFailure& failure);
+
+}  // namespace flashcore::tune
