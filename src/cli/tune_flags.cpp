@@ -47,6 +47,7 @@ void add_run_flags(CLI::App& command, TuneFlags& flags) {
       .add_option("--peers", flags.peers,
                   "Peers to hold the search against, as `flashcore bench` takes them")
       ->capture_default_str();
+  command.add_option("--worker", flags.worker)->group("");
   command.add_option("--records", flags.records,
                      "The folder of tuned records that the winner is added to; the user's own "
                      "($FLASHCORE_TUNED, or tuned in the XDG data folder) without it");

@@ -27,6 +27,7 @@ struct TuneFlags {
   std::vector<int> devices{0};
   std::string peers = "none";
   double target_ratio = 0;
+  std::string worker;   // for the tests: a program to stand in for `flashcore worker`
   std::string records;  // empty: the user's own folder
   double time_limit_s = 60;
   int rounds = 5;

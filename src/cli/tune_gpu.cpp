@@ -102,6 +102,11 @@ tune::Space space_of(const Task& task, const std::string& fixed) {
           task.family->default_config(task.problem, gpu)};
 }
 
+std::vector<std::string> worker_command(const TuneFlags& flags) {
+  if (!flags.worker.empty()) return {flags.worker};
+  return bench::CaseOptions{}.worker_command;
+}
+
 /// The parts of a search on GPUs, in the order of its life.
 class GpuSearch {
  public:
@@ -113,6 +118,7 @@ class GpuSearch {
         journal_(flags.journal.empty() ? "tune.journal" : flags.journal),
         evaluator_(*task_.family, task_.problem, task_.gpu->limits,
                    {.devices = task_.devices,
+                    .worker_command = worker_command(flags),
                     .time_limit = std::chrono::duration<double>(flags.time_limit_s),
                     .rounds = flags.rounds,
                     .seed = options_.seed}),
@@ -155,6 +161,7 @@ class GpuSearch {
 
   [[nodiscard]] bench::CaseOptions case_options(int rounds) {
     bench::CaseOptions options;
+    options.worker_command = worker_command(flags_);
     options.phase_limit = std::chrono::seconds(300);
     options.ordinal = task_.devices.front();
     options.rounds = rounds;

@@ -57,6 +57,7 @@ double Space::distance(const Genes& a, const Genes& b) const {
 std::vector<ConfigFields> matching(const std::vector<ConfigFields>& configs,
                                    std::string_view wanted) {
   std::vector<ConfigFields> left = configs;
+  if (wanted.empty()) return left;
   while (!wanted.empty() && !left.empty()) {
     const std::string_view item = wanted.substr(0, wanted.find(','));
     wanted.remove_prefix(std::min(item.size() + 1, wanted.size()));

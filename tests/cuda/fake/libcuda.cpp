@@ -34,6 +34,10 @@ int attribute_of(api::DeviceAttribute attribute) {
     case api::compute_capability_minor: return 0;
     case api::multiprocessor_count: return 132;
     case api::max_shared_bytes_per_block_optin: return 227 * 1024;
+    case api::max_shared_bytes_per_multiprocessor: return 228 * 1024;
+    case api::max_registers_per_multiprocessor: return 65536;
+    case api::max_threads_per_block: return 1024;
+    case api::max_threads_per_multiprocessor: return 2048;
     case api::clock_rate_khz: return 1980000;
     default: return 1000 + attribute;
   }
