@@ -104,6 +104,9 @@ void add_tune_flags(CLI::App& command, TuneFlags& flags) {
                   "table")
       ->check(CLI::Range(1, 10000))
       ->needs(simulate);
+  command
+      .add_option("--plot", flags.plot, "With --seeds: the folder for a picture of it, by gnuplot")
+      ->needs(simulate);
   command.add_option("--json", flags.json, "Write the result to this file");
 }
 

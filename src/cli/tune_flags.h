@@ -20,6 +20,7 @@ struct TuneFlags {
   tune::SearchOptions search;
   std::string simulate;
   int seeds = 1;
+  std::string plot;  // a folder
   std::string record_table;
   std::string json;
   std::string journal;  // empty: tune.journal on a GPU, none on a table

@@ -10,9 +10,11 @@
 #include "cli/result_file.h"
 #include "cli/tune_report.h"
 #include "cli/tune_run.h"
+#include "core/error.h"
 #include "gate/record.h"
 #include "io/file.h"
 #include "io/problem_json.h"
+#include "report/tuning.h"
 #include "tune/journal.h"
 #include "tune/table.h"
 #include "tune/trial.h"
@@ -76,6 +78,10 @@ int tune_on_table(const TuneFlags& flags) {
   fmt::print("Slower than the table's best, median over {} seeds (and quartiles):\n{}", flags.seeds,
              study_table(points));
   if (!flags.json.empty()) write_json(flags.json, tune::study_to_json(points));
+  if (flags.plot.empty()) return exit_ok;
+  const auto gnuplot = report::find_gnuplot();
+  if (gnuplot.empty()) core::fail(core::Status::no_device, "plot: gnuplot is not in PATH");
+  draw(report::study_picture(points), gnuplot, flags.plot);
   return exit_ok;
 }
 

@@ -4,6 +4,7 @@
 
 #include "bench/summary.h"
 #include "gate/gate.h"
+#include "report/html.h"
 
 namespace flashcore::report {
 
@@ -11,48 +12,6 @@ using gate::CaseRecord;
 using nlohmann::json;
 
 namespace {
-
-constexpr const char* page_style = R"(
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px;
-       margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
-figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; }
-figcaption { color: #555; max-width: 60rem; }
-table { border-collapse: collapse; font-size: 0.86rem; margin: 0.75rem 0; }
-th, td { text-align: left; padding: 0.2rem 0.7rem 0.2rem 0; border-bottom: 1px solid #ddd;
-         vertical-align: top; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.fail { color: #b00020; font-weight: 600; } .pass { color: #2e6b2e; }
-.scroll { overflow-x: auto; } code { font-size: 0.86em; }
-)";
-
-/// The picture with its ids made its own: gnuplot gives every SVG the same.
-std::string with_own_ids(const DrawnPicture& each) {
-  std::string svg = each.svg;
-  for (const std::string id : {"gpPt", "gpDot", "gnuplot_canvas", "textbox", "greybox"})
-    for (const std::string before : {"'", "\"", "#"})
-      for (std::size_t at = 0; (at = svg.find(before + id, at)) != std::string::npos;) {
-        svg.insert(at + before.size(), each.picture.name + "_");
-        at += before.size() + each.picture.name.size() + 1 + id.size();
-      }
-  return svg;
-}
-
-std::string cell(const std::string& text, bool number = false) {
-  return fmt::format("<td{}>{}</td>", number ? " class=\"n\"" : "", escaped(text));
-}
-
-std::string header(std::initializer_list<const char*> names, std::size_t first_number) {
-  std::string row = "<tr>";
-  std::size_t i = 0;
-  for (const char* name : names)
-    row += fmt::format("<th{}>{}</th>", i++ >= first_number ? " class=\"n\"" : "", name);
-  return row + "</tr>\n";
-}
-
-std::string table(const std::string& rows) {
-  return "<div class=\"scroll\"><table>\n" + rows + "</table></div>\n";
-}
 
 std::string us(double value) {
   return fmt::format("{:.2f}", value);
@@ -96,14 +55,6 @@ std::string case_rows(const CaseRecord& record) {
   return row;
 }
 
-std::string case_table(const std::vector<CaseRecord>& cases) {
-  if (cases.empty()) return "";
-  std::string rows = header(
-      {"what", "problem", "cold us", "warm us", "eager us", "TFLOP/s", "ours/peer", "gates"}, 2);
-  for (const CaseRecord& record : cases) rows += case_rows(record);
-  return "<h2>Times</h2>\n" + table(rows);
-}
-
 std::string summary_table(const std::vector<CaseRecord>& cases) {
   std::string rows;
   for (const bench::PeerSummary& each : bench::summarize_peers(cases))
@@ -141,6 +92,16 @@ std::string text_at(const json& object, const char* key) {
   return value.is_null() ? "unknown" : value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+}  // namespace
+
+std::string case_table(const std::vector<CaseRecord>& cases) {
+  if (cases.empty()) return "";
+  std::string rows = header(
+      {"what", "problem", "cold us", "warm us", "eager us", "TFLOP/s", "ours/peer", "gates"}, 2);
+  for (const CaseRecord& record : cases) rows += case_rows(record);
+  return "<h2>Times</h2>\n" + table(rows);
+}
+
 std::string source_table(const std::vector<Results::Source>& sources) {
   std::string rows = header({"file", "date", "GPU", "driver", "commit", "command"}, 6);
   for (const Results::Source& source : sources) {
@@ -158,33 +119,13 @@ std::string source_table(const std::vector<Results::Source>& sources) {
   return "<h2>Where this comes from</h2>\n" + table(rows);
 }
 
-}  // namespace
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      default: result += c;
-    }
-  return result;
-}
-
 std::string page_of(const Results& results, std::span<const DrawnPicture> pictures) {
-  std::string page = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>FlashCore: results</title>\n"
-      "<style>{}</style>\n</head>\n<body>\n<h1>FlashCore: results</h1>\n",
-      page_style);
-  for (const DrawnPicture& each : pictures)
-    page +=
-        fmt::format("<h2>{}</h2>\n<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n",
-                    escaped(each.picture.title), with_own_ids(each), escaped(each.picture.caption));
-  page += summary_table(results.cases);
-  for (const profile::ProfileRecord& record : results.profiles) page += profile_section(record);
-  return page + case_table(results.cases) + source_table(results.sources) + "</body>\n</html>\n";
+  std::string body;
+  for (const DrawnPicture& each : pictures) body += figure(each);
+  body += summary_table(results.cases);
+  for (const profile::ProfileRecord& record : results.profiles) body += profile_section(record);
+  return document("FlashCore: results",
+                  body + case_table(results.cases) + source_table(results.sources));
 }
 
 }  // namespace flashcore::report

@@ -3,21 +3,20 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
-#include "report/plot.h"
+#include "report/html.h"
 #include "report/report.h"
 
 namespace flashcore::report {
 
-struct DrawnPicture {
-  Picture picture;
-  std::string svg;
-};
+/// Cases with their peers and gates; empty where there are none.
+std::string case_table(const std::vector<gate::CaseRecord>& cases);
 
-/// Text with &, <, > and quotes as HTML wants them.
-std::string escaped(const std::string& text);
+/// Which file, run when, on what, by which command.
+std::string source_table(const std::vector<Results::Source>& sources);
 
-/// A whole HTML document; nothing in it refers to another file.
+/// A whole HTML document.
 std::string page_of(const Results& results, std::span<const DrawnPicture> pictures);
 
 }  // namespace flashcore::report

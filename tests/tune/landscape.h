@@ -24,7 +24,7 @@ inline family::ConfigFields config_of(int block_q, int block_kv, int warps, int 
   return config;
 }
 
-/// Some 700 Configs of five fields, of which not every combination is valid.
+/// 1200 Configs of five fields, of which not every combination is valid.
 inline Space hilly_space() {
   std::vector<family::ConfigFields> configs;
   for (const int block_q : {16, 32, 48, 64, 96, 128})
