@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "bench/stopwatch_backends.h"
 #include "gate/sampling.h"
@@ -13,13 +14,29 @@ constexpr double oracle_budget = 0x1p26;  // multiply-adds per checked output
 
 }  // namespace
 
-std::vector<core::HostCall> distinct_calls(const core::Problem& problem, std::uint64_t seed) {
+namespace {
+
+std::vector<core::HostCall> draw_calls(const core::Problem& problem, std::uint64_t seed) {
   // Large Problems have few sets, and each set takes long to draw.
   const int count = problem.bytes() > 0x1p26 ? 1 : 4;
   std::vector<core::HostCall> calls;
   for (int i = 0; i < count; ++i)
     calls.push_back(core::HostCall::random(problem, seed + static_cast<std::uint64_t>(i)));
   return calls;
+}
+
+}  // namespace
+
+std::vector<core::HostCall> distinct_calls(const core::Problem& problem, std::uint64_t seed) {
+  // A tuner's worker times one Config after the other on the same inputs.
+  static std::mutex mutex;
+  static std::vector<core::HostCall> last;
+  static std::uint64_t last_seed = 0;
+  const std::scoped_lock lock(mutex);
+  if (last.empty() || last.front().problem != problem || last_seed != seed)
+    last = draw_calls(problem, seed);
+  last_seed = seed;
+  return last;
 }
 
 std::string objection_to(core::HostCall& call, std::int64_t set, std::uint64_t seed) {

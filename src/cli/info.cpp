@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "core/error.h"
 #include "cpu/backend.h"
 #include "cuda/driver.h"
 #include "dispatch/tuned.h"
@@ -127,13 +128,22 @@ json tuned_json() {
   return folders;
 }
 
+/// Where nothing serves the Problem, of no family and with the reason.
+dispatch::Choice choice_or_why_not(const core::Problem& problem, const dispatch::Device& device) {
+  try {
+    return dispatch::choose(problem, device);
+  } catch (const core::Error& error) {
+    return {device.backend, "nothing", "", error.what()};
+  }
+}
+
 /// What serves the mission shape on each GPU, and why.
 json choices_json() {
   json choices = json::array();
   const core::Problem mission = gate::mission_problem();
   for (int ordinal = 0; ordinal < cuda::device_count(); ++ordinal) {
     const auto choice =
-        dispatch::choose(mission, {.backend = dispatch::Backend::cuda, .ordinal = ordinal});
+        choice_or_why_not(mission, {.backend = dispatch::Backend::cuda, .ordinal = ordinal});
     choices.push_back({{"ordinal", ordinal},
                        {"problem", mission.to_string()},
                        {"family", choice.family},

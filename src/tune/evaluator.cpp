@@ -111,6 +111,7 @@ std::vector<Outcome> Evaluator::evaluate(std::span<const ConfigFields> configs,
       if (outcomes[i].cause != Cause::none) continue;
       hooks.launching(i);
       run(configs[i], *bays_[bay], outcomes[i]);
+      if (took_worker_down(outcomes[i].cause)) check_device(*bays_[bay]);
       hooks.done(i, outcomes[i]);
     }
   });
@@ -195,6 +196,24 @@ void Evaluator::run(const ConfigFields& config, Bay& bay, Outcome& outcome) {
     fail_outcome(outcome, Cause::garbage, error.what());
   }
   bay.busy_s += outcome.check_s + outcome.time_s;
+  if (outcome.cause != Cause::none) return;
+  const std::scoped_lock lock(sound_mutex_);
+  if (!sound_) sound_ = config;
+}
+
+void Evaluator::check_device(Bay& bay) {
+  std::unique_lock lock(sound_mutex_);
+  const std::optional<ConfigFields> sound = sound_;
+  lock.unlock();
+  if (!sound) return;
+  Outcome probe;
+  run(*sound, bay, probe);
+  if (took_worker_down(probe.cause))
+    fail(
+        Status::device_failed,
+        "tune: GPU {} no longer runs {}, which it ran before: {}; once it is sound again, --resume "
+        "goes on",
+        bay.ordinal, sound->to_string(), probe.detail);
 }
 
 }  // namespace flashcore::tune

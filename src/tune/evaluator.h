@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,6 +62,9 @@ class Evaluator {
   void check_validity(const family::ConfigFields& config, Outcome& outcome) const;
   void compile(const family::ConfigFields& config, Outcome& outcome);
   void run(const family::ConfigFields& config, Bay& bay, Outcome& outcome);
+  /// After a worker was lost: throws device_failed where the device no longer runs what it ran
+  /// before, so that candidates are not blamed for it.
+  void check_device(Bay& bay);
 
   const family::Family& family_;
   core::Problem problem_;
@@ -68,6 +72,8 @@ class Evaluator {
   EvaluatorOptions options_;
   bench::WorkerPool compilers_;
   std::vector<std::unique_ptr<Bay>> bays_;
+  std::mutex sound_mutex_;
+  std::optional<family::ConfigFields> sound_;  // the first that passed
   double compile_s_ = 0;
 };
 

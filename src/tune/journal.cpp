@@ -71,7 +71,9 @@ void reserve_space(const Database& database) {
   const Transaction undone(database);
   database.execute("CREATE TABLE reserve (bytes BLOB)");
   database.execute("INSERT INTO reserve VALUES (zeroblob(1048576))");
-  if (sqlite3_db_cacheflush(database.handle()) != SQLITE_OK) database.fail();
+  if (const int code = sqlite3_db_cacheflush(database.handle()); code != SQLITE_OK)
+    fail(Status::io, "journal: {}: a MiB for it cannot be written: {}", database.path().string(),
+         sqlite3_errstr(code));
 }
 
 json parse(const Database& database, const std::string& text) {

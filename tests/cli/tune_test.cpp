@@ -93,15 +93,17 @@ TEST_F(TuneCommand, AJournaledSearchIsFinishedOnceAndSaysTheSame) {
 }
 
 TEST_F(TuneCommand, AFullDiskIsAnErrorAtTheStart) {
-  // Files may have 64 KiB: more than an empty journal, less than what is asked for in reserve.
+  // Files may have 256 KiB: more than an empty journal, less than what is asked for in reserve.
   const auto result =
       test::run_program("/bin/sh", {"-c",
-                                    "trap '' XFSZ; ulimit -f 64; exec " FLASHCORE_COMMAND
+                                    "trap '' XFSZ; ulimit -f 512; exec " FLASHCORE_COMMAND
                                     " tune --simulate \"$1\" --journal \"$2\"",
                                     "sh", table_, folder_.file("j")});
   EXPECT_EQ(result.exit_code, 2) << result.out;
   EXPECT_EQ(result.out, "");
-  EXPECT_NE(result.err.find("journal: " + folder_.file("j")), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("journal: " + folder_.file("j") + ": a MiB for it cannot be written"),
+            std::string::npos)
+      << result.err;
 }
 
 TEST_F(TuneCommand, AnUnwritableJournalIsAnErrorAtTheStart) {

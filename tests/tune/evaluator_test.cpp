@@ -186,6 +186,22 @@ esac; done)"};
   EXPECT_FALSE(launched);
 }
 
+TEST_F(FakeWorker, ADeviceThatRunsNothingAnyMoreEndsTheSearchAndIsNoCandidatesFault) {
+  const flashcore::test::TempDir folder;
+  EvaluatorOptions own = options();
+  own.worker_command = fake_worker("[ ! -e " + folder.file("once") + " ] || exit 9; touch " +
+                                       folder.file("once") + "; " + sound_screen,
+                                   "");
+  std::vector<std::size_t> done;
+  const std::vector configs{config("block_kv=32"), config("block_kv=16")};
+  const std::string message = message_of([&] {
+    evaluator(own).evaluate(configs,
+                            {.done = [&](std::size_t i, const Outcome&) { done.push_back(i); }});
+  });
+  EXPECT_NE(message.find("no longer runs " + configs[0].to_string()), std::string::npos) << message;
+  EXPECT_EQ(done, (std::vector<std::size_t>{0})) << "the other is not recorded";
+}
+
 TEST_F(EvaluatorTest, AWorkerThatCannotBeStartedEndsTheSearch) {
   EvaluatorOptions own = options();
   own.worker_command = {"/nonexistent/worker"};
