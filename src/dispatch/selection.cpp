@@ -75,9 +75,9 @@ Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
     const auto config = family->default_config(problem, gpu);
     if (config != own.config && has_kernels(*family, config, gpu.arch, obtainable))
       return {family, config,
-              "the fastest family that supports it; its default Config; there is no compiler for "
-              "the one that was " +
-                  own.reason + refusals};
+              fmt::format("the fastest family that supports it; its default Config; there is no "
+                          "compiler for the one that was {}{}",
+                          own.reason, refusals)};
     const std::string why = jit::compiler_unavailable_reason();
     const std::string missing =
         fmt::format("; {}'s default Config {} is in no pack, and there is no compiler{}{}",

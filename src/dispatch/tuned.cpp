@@ -15,9 +15,7 @@
 
 namespace flashcore::dispatch {
 
-using core::fail;
 using core::Problem;
-using core::Status;
 using family::ConfigFields;
 using io::JsonReader;
 using nlohmann::json;

@@ -18,7 +18,7 @@
 
 namespace flashcore::tune {
 
-struct Table {
+struct Table {  // NOLINT(bugprone-exception-escape): JSON is moved by a function that asserts
   std::string family;
   core::Problem problem;
   family::ConfigFields start;  // the Config that the family takes by itself
