@@ -52,17 +52,27 @@ constexpr int key_steps(const Config& config) {
 constexpr bool take_turns(const Config& config) {
   return config.consumers > 1;
 }
-/// A short Q is kept in registers: products then read half as much shared memory.
+/// A short Q is kept in registers where there are enough: products then read half as much shared
+/// memory.
 constexpr bool q_in_registers(const Config& config) {
-  return config.head_dim == 64;
+  return config.head_dim == 64 && (config.consumers < 3 || config.block_kv <= 64);
 }
 
-/// Registers of a thread, once the warpgroups have divided the file.
+/// Registers of a thread, once the warpgroups have divided what the block has got at its launch.
 constexpr int consumer_registers(const Config& config) {
-  return config.consumers == 1 ? 256 : config.consumers == 2 ? 240 : 160;
+  return config.consumers == 1 ? 248 : config.consumers == 2 ? 232 : 160;
 }
 constexpr int producer_registers(const Config& config) {
-  return config.consumers <= 2 ? 24 : 32;
+  return config.consumers <= 2 ? 40 : 32;
+}
+/// Of a file of 65536, in steps of 8 for each thread.
+constexpr int launch_registers(const Config& config) {
+  return 65536 / threads(config) / 8 * 8;
+}
+/// Whoever asks for more than there is waits for ever.
+constexpr bool registers_suffice(const Config& config) {
+  return config.consumers * consumer_registers(config) + producer_registers(config) <=
+         (config.consumers + 1) * launch_registers(config);
 }
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -65,7 +65,7 @@ class Consumer {
       : params_(params), consumer_(consumer), lane_(device::lane_index()) {}
 
   void run() {
-    Schedule schedule(params_, C.kv_splits);
+    Schedule<C> schedule(params_);
     if (!schedule.has_task()) return;
     if (consumer_ == C.consumers - 1) pass_turn();  // the first turn is the first consumer's
     Task task = task_of<C>(params_, schedule.index());
@@ -82,26 +82,14 @@ class Consumer {
 #pragma unroll 1
     for (;;) {
       weigh_tiles(task, last);
-      if (last) break;
+      if (C.kv_splits > 1 || last) break;
       const Task next = task_of<C>(params_, schedule.index());
       schedule.advance();
       last = !schedule.has_task();
-      wait_for_q();
-      take_turn();
-      start_scores();
-      start_output(task.tiles > 1);
-      device::wgmma_wait<1>();
-      finish_scores(last && next.tiles == 1);
-      release_q(next.tiles == 1);
-      mask(next, 0);
-      Softmax<C> softmax;
-      Weights<C> r_weights;
-      softmax.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
-      device::wgmma_wait<0>();
-      finish_output();
-      store(task);
-      softmax_ = softmax;
-      device::refill(r_weights_, r_weights);
+      if constexpr (C.q_stages > 1)
+        weigh_then_store(task, next, last);
+      else
+        store_then_weigh(task, next, last);
       task = next;
     }
     start_output(task.tiles > 1);
@@ -113,6 +101,43 @@ class Consumer {
 
  private:
   using S = Shared<C>;
+
+  /// From a task's last product to the next one's first weights. The next one's rows of Q have
+  /// landed long ago: their first scores are weighed while the last product runs.
+  void weigh_then_store(const Task& task, const Task& next, bool last_task) {
+    wait_for_q();
+    take_turn();
+    start_scores();
+    start_output(task.tiles > 1);
+    device::wgmma_wait<1>();
+    finish_scores(last_task && next.tiles == 1);
+    release_q(next.tiles == 1);
+    mask(next, 0);
+    Softmax<C> softmax;
+    Weights<C> r_weights;
+    softmax.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
+    device::wgmma_wait<0>();
+    finish_output();
+    store(task);
+    softmax_ = softmax;
+    device::refill(r_weights_, r_weights);
+  }
+
+  /// The same where they are only now being copied.
+  void store_then_weigh(const Task& task, const Task& next, bool last_task) {
+    start_output(task.tiles > 1);
+    wait_for_q();
+    take_turn();
+    start_scores();
+    device::wgmma_wait<0>();
+    finish_scores(last_task && next.tiles == 1);
+    release_q(next.tiles == 1);
+    finish_output();
+    store(task);
+    mask(next, 0);
+    softmax_ = Softmax<C>{};
+    softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_);
+  }
 
   /// From the first tile's weights to the last one's, with the output of all before complete and
   /// rescaled.
@@ -252,9 +277,9 @@ class Consumer {
     for (int half = 0; half < 2; ++half) {
       if (!finishes(half)) continue;
       if constexpr (C.kv_splits > 1) merge().finish(half, r_out_, softmax_.rows[half]);
-      store_row<C>(params_, place, lane_row(task) + half * 8, half, lane_, r_out_,
-                   softmax_.rows[half]);
-      if (!is_finite<C>(r_out_, half)) not_finite_ = true;
+      if (!store_row<C>(params_, place, lane_row(task) + half * 8, half, lane_, r_out_,
+                        softmax_.rows[half]))
+        not_finite_ = true;
     }
   }
 
@@ -262,7 +287,7 @@ class Consumer {
   void rewrite() const {
     if (!device::warp_any(not_finite_)) return;
 #pragma unroll 1
-    for (Schedule schedule(params_, C.kv_splits); schedule.has_task(); schedule.advance()) {
+    for (Schedule<C> schedule(params_); schedule.has_task(); schedule.advance()) {
       const int row = lane_row(task_of<C>(params_, schedule.index())) - lane_ / 4;
 #pragma unroll 1
       for (int half = 0; half < 2; ++half)

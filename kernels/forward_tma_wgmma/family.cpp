@@ -1,6 +1,5 @@
 // forward_tma_wgmma's host side.
 #include <algorithm>
-#include <limits>
 
 #include "core/error.h"
 #include "cuda/tensor_map.h"
@@ -8,6 +7,7 @@
 #include "family/forward_call.h"
 #include "family/typed_family.h"
 #include "forward_tma_wgmma/config.h"
+#include "forward_tma_wgmma/defaults.h"
 #include "forward_tma_wgmma/layout.h"
 #include "forward_tma_wgmma/params.h"
 
@@ -22,42 +22,16 @@ using core::Support;
 constexpr core::Arch sm_90a{9, 0, true};
 constexpr std::uint32_t box_columns = 64;
 
-constexpr std::int64_t section_bytes = std::int64_t{24} << 20;  // about half of the L2 cache
-
-/// Heads whose last rows are taken before any other's: as many as the L2 cache holds K and V of,
-/// where some rows take longer than others, else one.
-std::int64_t section_heads(const Problem& problem) {
-  const device::Band band = problem.band();
-  const std::int64_t last = problem.seq_q - 1;
-  const bool equal = band.high >= problem.seq_kv - 1 && band.low <= -last;
-  if (equal) return 1;
-  const std::int64_t bytes = problem.seq_kv * problem.head_dim * 4;
-  return std::clamp<std::int64_t>(
-      section_bytes / std::max<std::int64_t>(bytes, 1) * problem.group_size(), 1,
-      problem.heads_q * problem.batch);
-}
-
-TaskOrder task_order(const Problem& problem, int block_q, std::int64_t clusters) {
-  const auto count = [](std::int64_t number) { return static_cast<unsigned>(number); };
-  const std::int64_t q_blocks = family::q_blocks(problem, block_q);
-  const std::int64_t heads = problem.heads_q * problem.batch;
-  const std::int64_t section = section_heads(problem);
-  const std::int64_t sections = (heads + section - 1) / section;
-  return {.tasks = count(q_blocks * heads),
-          .blocks = count(std::min(q_blocks * heads, clusters)),
-          .section = device::make_divisor(count(q_blocks * section)),
-          .section_heads = device::make_divisor(count(section)),
-          .last_section_heads = device::make_divisor(count(heads - (sections - 1) * section)),
-          .sections = count(sections)};
-}
-
 Params params_of(const Problem& problem, const Config& config, const GpuLimits& gpu) {
   Params params;
   static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
-  // Blocks stay for more tasks; clusters have one each.
-  const std::int64_t clusters =
-      config.kv_splits > 1 ? std::numeric_limits<std::int64_t>::max() : gpu.multiprocessors;
-  params.order = task_order(problem, block_q(config), clusters);
+  const std::int64_t tasks =
+      family::q_blocks(problem, block_q(config)) * problem.heads_q * problem.batch;
+  params.tasks = static_cast<unsigned>(tasks);
+  // Blocks stay for more tasks, unless keys are shared.
+  params.blocks = config.kv_splits > 1
+                      ? params.tasks
+                      : static_cast<unsigned>(std::min<std::int64_t>(tasks, gpu.multiprocessors));
   return params;
 }
 
@@ -85,7 +59,7 @@ class Launch final : public family::PreparedLaunch {
                       static_cast<std::uint32_t>(config.block_kv))),
         v_(tensor_box(problem, problem.v_strides, problem.heads_kv, problem.seq_kv,
                       static_cast<std::uint32_t>(config.block_kv))),
-        shape_{.grid = params_.order.blocks * static_cast<unsigned>(config.kv_splits),
+        shape_{.grid = params_.blocks * static_cast<unsigned>(config.kv_splits),
                .block = static_cast<unsigned>(threads(config)),
                .cluster = static_cast<unsigned>(config.kv_splits),
                .shared_bytes = static_cast<unsigned>(layout(config).total)} {
@@ -112,11 +86,6 @@ class Launch final : public family::PreparedLaunch {
   cuda::TensorBox q_, k_, v_;
   cuda::LaunchShape shape_;
 };
-
-/// A capacity that tiles of 64 columns make up: 64, 128 or 256.
-int capacity(std::int64_t head_dim) {
-  return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256;
-}
 
 /// Why the copy engine cannot take a tensor of these strides, unless it can.
 Support copyable(std::string_view what, const core::Strides& strides) {
@@ -146,7 +115,19 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
          {std::pair{"q", problem.q_strides}, std::pair{"k", problem.k_strides},
           std::pair{"v", problem.v_strides}})
       if (const Support copies = copyable(what, strides); !copies) return copies;
-    return family::fits_grid(problem, block_q(choose_default(problem, gpu)), name());
+    return family::fits_grid(problem, block_q(default_for(problem, gpu)), name());
+  }
+
+  /// forward_mma deals keys out finer (README.md has the measurements).
+  [[nodiscard]] Support prefers(const Problem& problem, const GpuLimits& gpu) const override {
+    const std::int64_t blocks =
+        tasks_of(problem, warpgroup_rows) * default_for(problem, gpu).kv_splits;
+    if (blocks * 2 >= gpu.multiprocessors) return Support::yes();
+    const bool short_rows = problem.seq_kv > 128 && problem.seq_kv <= 512;
+    const bool few_queries = problem.seq_q < warpgroup_rows && problem.seq_kv >= 2048;
+    if (!short_rows && !few_queries) return Support::yes();
+    return Support::no("{} would use {} of {} multiprocessors for {} queries over {} keys", name(),
+                       blocks, gpu.multiprocessors, problem.seq_q, problem.seq_kv);
   }
 
  protected:
@@ -176,12 +157,8 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     return family::fits_shared_memory(layout(config).total, gpu);
   }
 
-  [[nodiscard]] Config choose_default(const Problem& problem,
-                                      const GpuLimits& /*gpu*/) const override {
-    Config config{.element = family::element_of(problem.dtype),
-                  .head_dim = capacity(problem.head_dim)};
-    if (config.head_dim == 256) config.block_kv = 64;
-    return config;
+  [[nodiscard]] Config choose_default(const Problem& problem, const GpuLimits& gpu) const override {
+    return default_for(problem, gpu);
   }
 
   [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
@@ -200,16 +177,17 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
       for (const int block_kv : {64, 128})
         for (config.stages = 1; config.stages <= 2; ++config.stages)
-          for (const int kv_splits : {2, 4, 8}) {
+          for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2) {
             config.block_kv = block_kv;
-            config.kv_splits = kv_splits;
             configs.push_back(config);
           }
     return configs;
   }
 
-  /// None, while the dispatcher prefers forward_mma (README.md).
-  [[nodiscard]] std::vector<Config> shipped(const GpuLimits& /*gpu*/) const override { return {}; }
+  [[nodiscard]] std::vector<Config> shipped(const GpuLimits& gpu) const override {
+    if (!needs_hopper(gpu)) return {};
+    return all_defaults();
+  }
 
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
     return {kernel_of(config)};

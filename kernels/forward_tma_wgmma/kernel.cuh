@@ -18,7 +18,7 @@ namespace flashcore::forward_tma_wgmma {
 template <Config C>
 void init_barriers() {
   auto& barriers = Shared<C>::barriers();
-  constexpr int warps = 4;  // of a consumer
+  constexpr int warps = 4;  // of a warpgroup
   for (int stage = 0; stage < C.q_stages; ++stage)
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
       device::init(barriers.q_full[stage][consumer], 1);
@@ -32,22 +32,28 @@ void init_barriers() {
   }
   if constexpr (C.kv_splits > 1)
     for (int consumer = 0; consumer < C.consumers; ++consumer)
-      for (int warp = 0; warp < warps; ++warp) {
-        device::init(barriers.parts[consumer][warp], 1);
-        device::arrive_and_expect(barriers.parts[consumer][warp], Merge<C>::expected_bytes(warp));
-      }
+      for (int warp = 0; warp < warps; ++warp)
+        Merge<C>::init_barrier(barriers.parts[consumer][warp], warp);
   device::fence_barrier_init();
 }
 
 template <Config C>
 __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__ Params params) {
-  if (device::thread_index() == 0) init_barriers<C>();
+  static_assert(registers_suffice(C));
+  Producer<C> producer(params);
+  if (device::thread_index() == 0) {
+    device::prefetch(params.q_map);
+    device::prefetch(params.k_map);
+    device::prefetch(params.v_map);
+    init_barriers<C>();
+    producer.start();
+  }
   device::block_barrier();  // the barriers are initialised
   if constexpr (C.kv_splits > 1) device::cluster_arrive_relaxed();
 
   if (device::warpgroup_index() == 0) {
     device::set_registers_down<producer_registers(C)>();
-    if (device::thread_index() == 0) Producer<C>(params).run();
+    if (device::thread_index() == 0) producer.run();
   } else {
     device::set_registers_up<consumer_registers(C)>();
     Consumer<C>(params, device::uniform(device::warpgroup_index()) - 1).run();

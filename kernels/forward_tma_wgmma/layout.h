@@ -13,19 +13,19 @@ struct Layout {
   int s_v;         // likewise
   int tile_bytes;  // of K or V
   int rows_bytes;  // of one consumer's rows of Q
-  int s_parts;     // with kv_splits, of each consumer what peers send of its rows (merge.cuh)
+  int s_parts;     // with kv_splits, of each consumer what others send it (merge.cuh)
   int s_barriers;  // Barriers
   int total;
 };
 
 /// A full and an empty one for each place of a consumer's rows of Q, and for each stage of K and V;
-/// one for each consumer warp.
+/// one for each consumer's warp.
 constexpr int barrier_count(const Config& config) {
   return 2 * config.q_stages * config.consumers + 4 * config.stages + 4 * config.consumers;
 }
 
-/// What a consumer's rows take that are sent to whoever merges them: sums of 32 bits, and of each
-/// row the reference and the sum of its weights.
+/// What a consumer gets to merge, as much as its 64 rows: sums of 32 bits, and of each row the
+/// reference and the sum of its weights.
 constexpr int parts_bytes(const Config& config) {
   return config.kv_splits > 1 ? warpgroup_rows * (config.head_dim * 4 + 8) : 0;
 }

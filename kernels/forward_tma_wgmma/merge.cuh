@@ -8,6 +8,7 @@
 #pragma once
 
 #include "device/ptx/cluster.h"
+#include "device/ptx/vector.h"
 #include "forward_tma_wgmma/shared.cuh"
 #include "forward_tma_wgmma/softmax.cuh"
 
@@ -23,6 +24,7 @@ class Merge {
   static constexpr int row_bytes = 8;  // a reference and a sum
   static constexpr int part_bytes = sums_bytes + 8 * row_bytes;
 
+  /// By warp `warp` of consumer `consumer`.
   Merge(int consumer, int warp, int lane)
       : consumer_(consumer), warp_(warp), lane_(lane), rank_(device::cluster_rank()) {}
 
@@ -30,12 +32,13 @@ class Merge {
   int owner(int half) const { return (warp_ * 2 + half) / own_parts; }
   bool owns(int half) const { return owner(half) == rank_; }
 
-  /// What peers will send of a warp's rows.
-  static int expected_bytes(int warp) {
+  /// Prepares the barrier of a warp for what others will send of its rows.
+  static void init_barrier(device::Mbarrier& barrier, int warp) {
     int count = 0;
     for (int half = 0; half < 2; ++half)
       if ((warp * 2 + half) / own_parts == device::cluster_rank()) ++count;
-    return count * (C.kv_splits - 1) * part_bytes;
+    device::init(barrier, 1);
+    device::arrive_and_expect(barrier, count * (C.kv_splits - 1) * part_bytes);
   }
 
   /// Sends the parts that others finish. The cluster's blocks are known to have started.
@@ -45,7 +48,8 @@ class Merge {
       if (owns(half)) continue;
       const auto barrier = device::peer_address(
           device::shared_address(&Shared<C>::barriers().parts[consumer_][warp_]), owner(half));
-      const auto part = device::peer_address(slot(rank_, half), owner(half));
+      const auto part = device::peer_address(
+          device::shared_address(Shared<C>::parts(consumer_) + offset(rank_, half)), owner(half));
 #pragma unroll
       for (int v = 0; v < vectors; ++v)
         device::store_peer_counted(part.at((v * 32 + lane_) * 16), own_sums(v, half, r_out),
@@ -103,10 +107,6 @@ class Merge {
   /// Of a sender's part among those that the owner gets.
   int offset(int sender, int half) const {
     return (sender * own_parts + (warp_ * 2 + half) % own_parts) * part_bytes;
-  }
-  device::SharedAddress slot(int sender, int half) const {
-    return device::shared_address(Shared<C>::parts(consumer_)) +
-           static_cast<unsigned>(offset(sender, half));
   }
   device::LazySoftmax row_of(int rank, int half, const device::LazySoftmax& own) const {
     if (rank == rank_) return own;

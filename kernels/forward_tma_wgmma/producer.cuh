@@ -11,21 +11,36 @@ namespace flashcore::forward_tma_wgmma {
 template <Config C>
 class Producer {
  public:
-  explicit Producer(const Params& params) : params_(params) {}
+  explicit Producer(const Params& params) : params_(params), schedule_(params) {}
+
+  /// The first copies, by the thread that has initialised the barriers and before others know.
+  void start() {
+    if (!schedule_.has_task()) return;
+    task_ = task_of<C>(params_, schedule_.index());
+    place_ = place_of(params_, schedule_.index());
+    copy_k(0);
+    copy_q();
+    copy_v(0);
+  }
 
   void run() {
 #pragma unroll 1
-    for (Schedule schedule(params_, C.kv_splits); schedule.has_task(); schedule.advance()) {
-      const Task task = task_of<C>(params_, schedule.index());
-      const TaskPlace place = place_of(params_, schedule.index());
-      copy_k(place, first_key_of<C>(task, 0));  // its place is free before Q's is
-      copy_q(place, task.first_row);
-      copy_v(place, first_key_of<C>(task, 0));
+    while (schedule_.has_task()) {
+      schedule_.advance();
+      if (C.q_stages > 1 && schedule_.has_task()) copy_q();
 #pragma unroll 1
-      for (int tile = 1; tile < task.tiles; ++tile) {
-        copy_k(place, first_key_of<C>(task, tile));
-        copy_v(place, first_key_of<C>(task, tile));
+      for (int tile = 1; tile < task_.tiles; ++tile) {
+        copy_k(tile);
+        copy_v(tile);
       }
+      if (!schedule_.has_task()) return;
+      task_ = task_of<C>(params_, schedule_.index());
+      place_ = place_of(params_, schedule_.index());
+      // Whichever place is free first.
+      if (C.q_stages == 1 && q_in_registers(C)) copy_q();
+      copy_k(0);
+      if (C.q_stages == 1 && !q_in_registers(C)) copy_q();
+      copy_v(0);
     }
   }
 
@@ -36,13 +51,16 @@ class Producer {
   static void copy_columns(const device::TensorMap& map, unsigned char* s_tile, int column_bytes,
                            device::Mbarrier& full, int first, int head, int batch) {
     device::arrive_and_expect(full, column_tiles(C) * column_bytes);
-#pragma unroll
+#pragma unroll(C.head_dim > 128 ? 1 : 2)
     for (int column = 0; column < column_tiles(C); ++column)
       device::copy_tensor(map, s_tile + column * column_bytes, full, column * 64, first, head,
                           batch);
   }
 
-  void copy_q(const TaskPlace& place, int first_row) {
+  /// Of the task that the schedule is at.
+  void copy_q() {
+    const TaskPlace place = place_of(params_, schedule_.index());
+    const int first_row = static_cast<int>(place.q_block) * block_q(C);
 #pragma unroll
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
       device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
@@ -52,21 +70,26 @@ class Producer {
     }
     q_ring_.advance();
   }
-  void copy_k(const TaskPlace& place, int key) {
+  void copy_k(int tile) {
     device::wait_suspended(barriers_.k_empty[k_ring_.stage], k_ring_.parity ^ 1);
     copy_columns(params_.k_map, S::k(k_ring_.stage), S::kv_column_bytes,
-                 barriers_.k_full[k_ring_.stage], key, place.kv_head, place.batch);
+                 barriers_.k_full[k_ring_.stage], first_key_of<C>(task_, tile), place_.kv_head,
+                 place_.batch);
     k_ring_.advance();
   }
-  void copy_v(const TaskPlace& place, int key) {
+  void copy_v(int tile) {
     device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);
     copy_columns(params_.v_map, S::v(v_ring_.stage), S::kv_column_bytes,
-                 barriers_.v_full[v_ring_.stage], key, place.kv_head, place.batch);
+                 barriers_.v_full[v_ring_.stage], first_key_of<C>(task_, tile), place_.kv_head,
+                 place_.batch);
     v_ring_.advance();
   }
 
   const Params& params_;
   Barriers<C>& barriers_ = S::barriers();
+  Schedule<C> schedule_;
+  Task task_;
+  TaskPlace place_;
   device::Ring<C.q_stages> q_ring_;
   device::Ring<C.stages> k_ring_, v_ring_;
 };

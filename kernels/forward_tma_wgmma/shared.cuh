@@ -13,11 +13,10 @@ struct Barriers {
   device::Mbarrier q_full[C.q_stages][C.consumers];   // 1 arrival and the bytes
   device::Mbarrier q_empty[C.q_stages][C.consumers];  // the consumer's warps
   device::Mbarrier k_full[C.stages];                  // 1 arrival and the bytes
-  device::Mbarrier k_empty[C.stages];                 // every consumer's warps
+  device::Mbarrier k_empty[C.stages];                 // all consumers' warps
   device::Mbarrier v_full[C.stages];
   device::Mbarrier v_empty[C.stages];
-  device::Mbarrier parts[C.consumers]
-                        [4];  // 1 arrival and the bytes that peers send of a warp's rows
+  device::Mbarrier parts[C.consumers][4];  // of each warp, 1 arrival and the bytes that others send
 };
 
 inline constexpr int line_bytes = 128;  // of 64 columns

@@ -68,6 +68,8 @@ struct Softmax {
   bool moved = false;  // whether any of the warp's factors is not 1
 
   void weigh(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+    // A cluster's blocks have few tiles each: what counts there is how much code they fetch.
+    if constexpr (C.kv_splits > 1) return weigh_carefully(r_scores, scale_log2e, r_weights);
     const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
     float sums[2];
     exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);

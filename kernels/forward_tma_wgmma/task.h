@@ -14,20 +14,17 @@ using device::keys_between;
 using device::last_row;
 using device::seq_q;
 
-/// A head's block of rows, by its number among the call's.
+/// A head's block of rows, by its number among the call's: heads one after the other, so that the
+/// blocks that work at the same time share K and V, each from its last rows on.
 struct TaskPlace {
   unsigned q_block;
   int batch, head, kv_head;
 };
 
 inline TaskPlace place_of(const Params& params, unsigned index) {
-  const auto by_section = params.order.section.divide(index);
-  const bool last = by_section.quotient == params.order.sections - 1;
-  const auto by_q_block = (last ? params.order.last_section_heads : params.order.section_heads)
-                              .divide(by_section.remainder);
-  const auto by_head = params.heads_q.divide(
-      by_section.quotient * params.order.section_heads.value + by_q_block.remainder);
-  return {.q_block = params.q_blocks.value - 1 - by_q_block.quotient,
+  const auto by_q_block = params.q_blocks.divide(index);
+  const auto by_head = params.heads_q.divide(by_q_block.quotient);
+  return {.q_block = params.q_blocks.value - 1 - by_q_block.remainder,
           .batch = static_cast<int>(by_head.quotient),
           .head = static_cast<int>(by_head.remainder),
           .kv_head = static_cast<int>(params.group_size.divide(by_head.remainder).quotient)};
@@ -39,7 +36,7 @@ struct Task {
   unsigned index;
   int first_row;  // of block_q
   int first_key;  // of the share's tile that comes last
-  int tiles;      // of block_kv keys: at least one, which may lie outside of the tensor
+  int tiles;      // of block_kv keys: at least one, which may see no keys
 };
 
 template <Config C>
@@ -53,10 +50,11 @@ Task task_of(const Params& params, unsigned index) {
     begin = tiles * device::cluster_rank() / C.kv_splits;
     end = tiles * (device::cluster_rank() + 1) / C.kv_splits;
   }
+  const bool none = begin == end;
   return {.index = index,
           .first_row = first_row,
-          .first_key = begin == end ? -C.block_kv : keys.begin + begin * C.block_kv,
-          .tiles = begin == end ? 1 : end - begin};
+          .first_key = none ? -C.block_kv : keys.begin + begin * C.block_kv,
+          .tiles = none ? 1 : end - begin};
 }
 
 /// Tiles are taken from the last to the first: those that a causal mask crosses come first, and the
@@ -68,21 +66,20 @@ constexpr int first_key_of(const Task& task, int tile) {
 
 /// A block's tasks, or a cluster's: one of every round, forth through the blocks and back in the
 /// next, so that whoever has a round's longest has the next one's shortest.
+template <Config C>
 class Schedule {
  public:
-  Schedule(const Params& params, unsigned kv_splits)
-      : tasks_(params.order.tasks),
-        blocks_(params.order.blocks),
-        block_(static_cast<unsigned>(device::block_index()) / kv_splits) {}
+  explicit Schedule(const Params& params) : params_(params) {}
 
-  bool has_task() const { return index() < tasks_; }
+  bool has_task() const { return index() < params_.tasks; }
   unsigned index() const {
-    return round_ * blocks_ + (round_ % 2 == 0 ? block_ : blocks_ - 1 - block_);
+    const auto block = static_cast<unsigned>(device::block_index()) / C.kv_splits;
+    return round_ * params_.blocks + (round_ % 2 == 0 ? block : params_.blocks - 1 - block);
   }
   void advance() { ++round_; }
 
  private:
-  unsigned tasks_, blocks_, block_;
+  const Params& params_;
   unsigned round_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <ranges>
+#include <vector>
 
 #include "core/error.h"
 #include "cuda/driver.h"
@@ -38,6 +39,26 @@ std::optional<family::ConfigFields> shipped_config(const family::Family& family,
   return std::nullopt;
 }
 
+/// The families that support the Problem, the fastest first; why others do not, and why a faster
+/// one comes after slower ones.
+std::vector<const family::Family*> by_preference(const core::Problem& problem,
+                                                 const core::GpuLimits& gpu, std::string& reasons) {
+  std::vector<const family::Family*> preferred;
+  std::vector<const family::Family*> others;
+  for (const family::Family* family : family::all_families() | std::views::reverse) {
+    if (const core::Support support = family->supports(problem, gpu); !support) {
+      reasons += "; " + support.reason();
+    } else if (const core::Support preference = family->prefers(problem, gpu); !preference) {
+      reasons += "; " + preference.reason();
+      others.push_back(family);
+    } else {
+      preferred.push_back(family);
+    }
+  }
+  preferred.insert(preferred.end(), others.begin(), others.end());
+  return preferred;
+}
+
 }  // namespace
 
 TunedAnswer untuned(const family::Family& /*family*/, const core::Problem& /*problem*/) {
@@ -64,11 +85,7 @@ Selection own_config(const family::Family& family, const core::Problem& problem,
 Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
                  const Obtainable& obtainable, const TunedLookup& tuned) {
   std::string refusals;  // each with "; " before it
-  for (const family::Family* family : family::all_families() | std::views::reverse) {
-    if (const core::Support support = family->supports(problem, gpu); !support) {
-      refusals += "; " + support.reason();
-      continue;
-    }
+  for (const family::Family* family : by_preference(problem, gpu, refusals)) {
     const Selection own = own_config(*family, problem, gpu, tuned);
     if (has_kernels(*family, own.config, gpu.arch, obtainable))
       return {family, own.config, "the fastest family that supports it; " + own.reason + refusals};

@@ -60,6 +60,11 @@ class Family {
 
   [[nodiscard]] virtual core::Support supports(const core::Problem& problem,
                                                const core::GpuLimits& gpu) const = 0;
+  /// Whether it is the one to take where it and slower families support the Problem, and why not.
+  [[nodiscard]] virtual core::Support prefers(const core::Problem& /*problem*/,
+                                              const core::GpuLimits& /*gpu*/) const {
+    return core::Support::yes();
+  }
   /// Whether the Config is one that compiles and runs on such a GPU, for any Problem.
   [[nodiscard]] virtual core::Support valid(const ConfigFields& config,
                                             const core::GpuLimits& gpu) const = 0;

@@ -8,7 +8,7 @@ namespace flashcore::family {
 
 std::span<const Family* const> all_families() {
   static const std::array families{forward_scalar(), forward_wmma(), forward_cp_async(),
-                                   forward_tma_wgmma(), forward_mma()};
+                                   forward_mma(), forward_tma_wgmma()};
   return families;
 }
 

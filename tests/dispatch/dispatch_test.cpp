@@ -43,7 +43,7 @@ bool in_a_pack(const jit::KernelSpec& spec, core::Arch arch) {
 }
 
 TEST(Selection, WithoutACompilerAShippedConfigServesAndTheReasonSaysSo) {
-  const auto gpu = core::limits_of({9, 0, true});
+  const auto gpu = core::limits_of({8, 0});
   // Few keys and many heads: a default that no pack holds.
   const auto problem = core::contiguous_problem(core::Dtype::float16, 4, 8, 8, 256, 256, 64);
   const Selection usual = select(problem, gpu, [](const auto&, auto) { return true; });
@@ -57,12 +57,35 @@ TEST(Selection, WithoutACompilerAShippedConfigServesAndTheReasonSaysSo) {
 }
 
 TEST(Selection, WithoutACompilerAndAPackForItTheNextFamilyServes) {
-  const auto gpu = core::limits_of({9, 0, true});
+  const auto gpu = core::limits_of({8, 0});
   const auto problem = core::contiguous_problem(core::Dtype::bfloat16, 1, 8, 8, 512, 512, 256);
   const Selection selection = select(problem, gpu, in_a_pack);
   ASSERT_NE(selection.family, nullptr) << selection.reason;
   EXPECT_EQ(selection.family->name(), "forward_scalar");
   EXPECT_NE(selection.reason.find("forward_mma's default Config"), std::string::npos);
+}
+
+TEST(Selection, OnHopperTheFamilyOfItsOwnInstructionsServesAndPacksHoldItsDefaults) {
+  const auto gpu = core::limits_of({9, 0, true});
+  for (const int seq : {32, 512, 4096})
+    for (const int head_dim : {64, 128, 256}) {
+      const auto problem =
+          core::contiguous_problem(core::Dtype::bfloat16, 4, 16, 16, seq, seq, head_dim);
+      const Selection selection = select(problem, gpu, in_a_pack);
+      ASSERT_NE(selection.family, nullptr) << selection.reason;
+      EXPECT_EQ(selection.family->name(), "forward_tma_wgmma") << selection.reason;
+    }
+}
+
+TEST(Selection, AFasterFamilyThatPrefersAnotherForTheProblemSaysWhy) {
+  const auto gpu = core::limits_of({9, 0, true});
+  const auto decode = core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 1, 65536, 128);
+  const Selection selection = select(decode, gpu, [](const auto&, auto) { return true; });
+  ASSERT_NE(selection.family, nullptr) << selection.reason;
+  EXPECT_EQ(selection.family->name(), "forward_mma");
+  EXPECT_NE(selection.reason.find("forward_tma_wgmma would use 16 of 132 multiprocessors"),
+            std::string::npos)
+      << selection.reason;
 }
 
 TEST(Selection, WithoutAnyKernelTheReasonNamesEveryFamily) {

@@ -110,7 +110,7 @@ TEST(Family, AThreadsRegistersAreThoseOfTheFullestPartition) {
 TEST(Family, AConfigThatNeedsMoreBlocksThanAGridHasIsRefused) {
   const auto gpu = core::limits_of({9, 0, true});
   const auto problem =
-      core::contiguous_problem(core::Dtype::float16, 1 << 20, 128, 128, 2048, 2048, 64);
+      core::contiguous_problem(core::Dtype::float16, 1 << 20, 128, 128, 4096, 4096, 64);
   for (const Family* family : all_families()) {
     auto config = family->default_config(problem, gpu);
     if (family->name() == "forward_mma") config.set("kv_splits", 256);

@@ -40,4 +40,18 @@ inline unsigned pack(BFloat16, float low, float high) {
   return packed;
 }
 
+/// sum + 0 * pair, both halves: what is 0 stays 0 until an element is infinite or NaN, and is NaN
+/// from then on.
+inline unsigned add_zero_times(Float16, unsigned pair, unsigned sum) {
+  unsigned result;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(pair), "r"(0), "r"(sum));
+  return result;
+}
+
+inline unsigned add_zero_times(BFloat16, unsigned pair, unsigned sum) {
+  unsigned result;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(pair), "r"(0), "r"(sum));
+  return result;
+}
+
 }  // namespace flashcore::device

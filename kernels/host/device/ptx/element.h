@@ -42,4 +42,17 @@ inline unsigned pack(T, float low, float high) {
   return rounded_low.bits | static_cast<unsigned>(rounded_high.bits) << 16;
 }
 
+/// sum + 0 * pair, both halves: what is 0 stays 0 until an element is infinite or NaN, and is NaN
+/// from then on.
+template <typename T>
+inline unsigned add_zero_times(T type, unsigned pair, unsigned sum) {
+  const auto element = [](unsigned word, int half) {
+    T bits;
+    bits.bits = static_cast<unsigned short>(word >> half * 16);
+    return to_float(bits);
+  };
+  return pack(type, element(sum, 0) + 0.0F * element(pair, 0),
+              element(sum, 1) + 0.0F * element(pair, 1));
+}
+
 }  // namespace flashcore::device

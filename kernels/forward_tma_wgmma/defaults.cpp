@@ -1,0 +1,89 @@
+#include "forward_tma_wgmma/defaults.h"
+
+#include <algorithm>
+
+namespace flashcore::forward_tma_wgmma {
+namespace {
+
+using core::GpuLimits;
+using core::Problem;
+
+/// The shapes of a head_dim's Configs, by what they are for (README.md has the measurements).
+struct Shapes {
+  Config many;       // rows enough for every multiprocessor
+  Config long_rows;  // the same with many keys to each row
+  Config few;        // fewer
+};
+
+Shapes shapes(int head_dim) {
+  if (head_dim == 64)
+    return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2},
+            .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3},
+            .few = {.consumers = 1, .block_kv = 128, .stages = 2}};
+  if (head_dim == 128) {
+    const Config many{.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2};
+    return {.many = many, .long_rows = many, .few = {.consumers = 1, .block_kv = 128, .stages = 2}};
+  }
+  const Config many{.consumers = 2, .block_kv = 64, .stages = 2};
+  return {.many = many, .long_rows = many, .few = {.consumers = 1, .block_kv = 64, .stages = 2}};
+}
+
+/// From how many keys on a third consumer pays: tiles that a mask crosses take it longer.
+std::int64_t long_from(const Problem& problem) {
+  const device::Band band = problem.band();
+  const bool all_visible = band.high >= problem.seq_kv - 1 && band.low <= 1 - problem.seq_q;
+  return all_visible ? 2048 : 8192;
+}
+
+/// Blocks that a row's keys are split over: two, where there are as many multiprocessors and two
+/// tiles for each. Clusters of four have lost everywhere.
+int splits_for(const Problem& problem, const Config& config, const GpuLimits& gpu) {
+  const bool room = tasks_of(problem, block_q(config)) * 2 <= gpu.multiprocessors;
+  return room && problem.seq_kv >= 4 * config.block_kv ? 2 : 1;
+}
+
+}  // namespace
+
+std::int64_t tasks_of(const Problem& problem, int rows) {
+  return (problem.seq_q + rows - 1) / rows * problem.heads_q * problem.batch;
+}
+
+int capacity(std::int64_t head_dim) {
+  return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256;
+}
+
+Config default_for(const Problem& problem, const GpuLimits& gpu) {
+  const int head_dim = capacity(problem.head_dim);
+  const Shapes shape = shapes(head_dim);
+  Config config = shape.few;
+  // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
+  if (tasks_of(problem, block_q(shape.many)) * 4 >= gpu.multiprocessors * 3) {
+    const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= gpu.multiprocessors * 2;
+    config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
+  } else {
+    config.kv_splits = splits_for(problem, config, gpu);
+  }
+  config.element = problem.dtype == core::Dtype::float16 ? Element::float16 : Element::bfloat16;
+  config.head_dim = head_dim;
+  return config;
+}
+
+std::vector<Config> all_defaults() {
+  std::vector<Config> configs;
+  for (const Element element : {Element::float16, Element::bfloat16})
+    for (const int head_dim : {64, 128, 256}) {
+      const Shapes shape = shapes(head_dim);
+      std::vector<Config> of_head{shape.many, shape.few};
+      if (head_dim == 64) of_head.push_back(shape.long_rows);
+      of_head.push_back(shape.few);
+      of_head.back().kv_splits = 2;
+      for (Config& config : of_head) {
+        config.element = element;
+        config.head_dim = head_dim;
+        configs.push_back(config);
+      }
+    }
+  return configs;
+}
+
+}  // namespace flashcore::forward_tma_wgmma
