@@ -8,6 +8,7 @@
 #include "family/typed_family.h"
 #include "forward_tma_wgmma/config.h"
 #include "forward_tma_wgmma/defaults.h"
+#include "forward_tma_wgmma/grid.h"
 #include "forward_tma_wgmma/layout.h"
 #include "forward_tma_wgmma/params.h"
 
@@ -25,13 +26,11 @@ constexpr std::uint32_t box_columns = 64;
 Params params_of(const Problem& problem, const Config& config, const GpuLimits& gpu) {
   Params params;
   static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
-  const std::int64_t tasks =
-      family::q_blocks(problem, block_q(config)) * problem.heads_q * problem.batch;
-  params.tasks = static_cast<unsigned>(tasks);
+  const std::int64_t heads = problem.heads_q * problem.batch;
+  params.tasks = static_cast<unsigned>(tasks_of(problem, block_q(config)));
   // Blocks stay for more tasks, unless keys are shared.
-  params.blocks = config.kv_splits > 1
-                      ? params.tasks
-                      : static_cast<unsigned>(std::min<std::int64_t>(tasks, gpu.multiprocessors));
+  params.blocks =
+      config.kv_splits > 1 ? params.tasks : blocks_for(params, config, heads, gpu.multiprocessors);
   return params;
 }
 

@@ -64,8 +64,7 @@ constexpr int first_key_of(const Task& task, int tile) {
   return task.first_key + (task.tiles - 1 - tile) * C.block_kv;
 }
 
-/// A block's tasks, or a cluster's: one of every round, forth through the blocks and back in the
-/// next, so that whoever has a round's longest has the next one's shortest.
+/// A block's tasks, or a cluster's: one of every round.
 template <Config C>
 class Schedule {
  public:
@@ -74,7 +73,7 @@ class Schedule {
   bool has_task() const { return index() < params_.tasks; }
   unsigned index() const {
     const auto block = static_cast<unsigned>(device::block_index()) / C.kv_splits;
-    return round_ * params_.blocks + (round_ % 2 == 0 ? block : params_.blocks - 1 - block);
+    return task_of_round(round_, block, params_.blocks);
   }
   void advance() { ++round_; }
 

@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "core/gpu_limits.h"
+#include "core/problem.h"
+#include "family/family.h"
+#include "family/forward_call.h"
+#include "forward_tma_wgmma/config.h"
+#include "forward_tma_wgmma/defaults.h"
+#include "forward_tma_wgmma/grid.h"
+#include "forward_tma_wgmma/params.h"
+
+namespace flashcore::forward_tma_wgmma {
+namespace {
+
+const core::GpuLimits hopper = core::limits_of({9, 0, true});
+
+core::Problem square(int batch, int heads, int seq, int head_dim, core::MaskKind kind) {
+  core::Mask mask;
+  mask.kind = kind;
+  return core::contiguous_problem(core::Dtype::float16, batch, heads, heads, seq, seq, head_dim,
+                                  mask);
+}
+
+Params params_of(const core::Problem& problem, const Config& config) {
+  Params params;
+  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
+  params.tasks = static_cast<unsigned>(tasks_of(problem, block_q(config)));
+  return params;
+}
+
+TEST(ForwardTmaWgmma, RoundsDealEveryTaskToOneBlockOnce) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    const unsigned blocks = std::uniform_int_distribution<unsigned>(1, 150)(random);
+    const unsigned tasks = std::uniform_int_distribution<unsigned>(1, 2000)(random);
+    std::vector<int> taken(tasks);
+    for (unsigned block = 0; block < blocks; ++block)
+      for (unsigned round = 0;; ++round) {
+        const unsigned task = task_of_round(round, block, blocks);
+        if (task >= tasks) break;  // as a block does: it ends with the first that is not there
+        ++taken[task];
+      }
+    for (const int times : taken) ASSERT_EQ(times, 1) << tasks << " tasks, " << blocks << " blocks";
+  }
+}
+
+TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
+  for (const int head_dim : {64, 128, 256})
+    for (const int seq : {512, 1024, 2048, 4096, 8192, 16384}) {
+      const auto problem =
+          square(16384 / seq, 2048 / head_dim, seq, head_dim, core::MaskKind::causal_top_left);
+      const Config config = default_for(problem, hopper);
+      const Params params = params_of(problem, config);
+      const std::int64_t heads = problem.heads_q * problem.batch;
+      const unsigned blocks = blocks_for(params, config, heads, hopper.multiprocessors);
+      // What all multiprocessors would take that shared everything alike.
+      const double even = longest_share(params, config, heads, 1) / hopper.multiprocessors;
+      EXPECT_LT(longest_share(params, config, heads, blocks), even * 1.08)
+          << problem.to_string() << " on " << blocks;
+    }
+}
+
+TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
+  const auto full = square(1, 8, 16384, 256, core::MaskKind::none);
+  const Config config = default_for(full, hopper);
+  EXPECT_EQ(blocks_for(params_of(full, config), config, 8, hopper.multiprocessors), 132U);
+  const auto few = square(1, 8, 512, 64, core::MaskKind::causal_top_left);
+  const Config small = default_for(few, hopper);
+  EXPECT_EQ(blocks_for(params_of(few, small), small, 8, hopper.multiprocessors), 64U);
+}
+
+TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
+  const auto* family = family::find_family("forward_tma_wgmma");
+  ASSERT_NE(family, nullptr);
+  const auto shipped = family->shipped_configs(hopper);
+  EXPECT_EQ(shipped.size(), all_defaults().size());  // none was dropped as not valid
+  std::mt19937 random(2);
+  const auto any = [&](int least, int most) {
+    return std::uniform_int_distribution<int>(least, most)(random);
+  };
+  for (int i = 0; i < 300; ++i) {
+    const auto problem =
+        square(any(1, 8), any(1, 40), 1 << any(0, 14), any(1, 32) * 8,
+               i % 2 == 0 ? core::MaskKind::none : core::MaskKind::causal_top_left);
+    const auto config = family->default_config(problem, hopper);
+    EXPECT_NE(std::find(shipped.begin(), shipped.end(), config), shipped.end())
+        << problem.to_string() << ": " << config.to_string();
+  }
+}
+
+TEST(ForwardTmaWgmma, WarpgroupsNeverAskForMoreRegistersThanTheBlockHas) {
+  for (const int consumers : {1, 2, 3}) {
+    Config config;
+    config.consumers = consumers;
+    EXPECT_TRUE(registers_suffice(config)) << consumers;
+  }
+}
+
+}  // namespace
+}  // namespace flashcore::forward_tma_wgmma
