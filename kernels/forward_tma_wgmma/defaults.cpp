@@ -35,11 +35,20 @@ std::int64_t long_from(const Problem& problem) {
   return all_visible ? 2048 : 8192;
 }
 
+/// The same for so few keys that one small tile holds them.
+constexpr int tiny_block_kv = 64;
+Config tiny(const Config& few) {
+  Config config = few;
+  config.block_kv = tiny_block_kv;
+  config.stages = 1;
+  return config;
+}
+
 /// Blocks that a row's keys are split over: two, where there are as many multiprocessors and two
 /// tiles for each. Clusters of four have lost everywhere.
 int splits_for(const Problem& problem, const Config& config, const GpuLimits& gpu) {
   const bool room = tasks_of(problem, block_q(config)) * 2 <= gpu.multiprocessors;
-  return room && problem.seq_kv >= 4 * config.block_kv ? 2 : 1;
+  return room && problem.seq_kv / config.block_kv >= 4 ? 2 : 1;
 }
 
 }  // namespace
@@ -57,9 +66,12 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   const Shapes shape = shapes(head_dim);
   Config config = shape.few;
   // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
-  if (tasks_of(problem, block_q(shape.many)) * 4 >= gpu.multiprocessors * 3) {
-    const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= gpu.multiprocessors * 2;
+  const std::int64_t multiprocessors = gpu.multiprocessors;
+  if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
+    const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= multiprocessors * 2;
     config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
+  } else if (problem.seq_kv <= tiny_block_kv) {
+    config = tiny(shape.few);
   } else {
     config.kv_splits = splits_for(problem, config, gpu);
   }
@@ -73,7 +85,7 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.many, shape.few};
+      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few)};
       if (head_dim == 64) of_head.push_back(shape.long_rows);
       of_head.push_back(shape.few);
       of_head.back().kv_splits = 2;
