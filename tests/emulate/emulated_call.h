@@ -17,14 +17,22 @@
 
 namespace flashcore::emulate {
 
+/// A GPU of so few multiprocessors that a kernel whose blocks stay has several tasks for each.
+inline core::GpuLimits hopper_of(int multiprocessors) {
+  core::GpuLimits gpu = core::limits_of({9, 0, true});
+  gpu.multiprocessors = multiprocessors;
+  return gpu;
+}
+
 /// Runs one call after the other with one Config.
 class EmulatedCall {
  public:
   EmulatedCall(const family::Family& family, const family::ConfigFields& config,
                const core::Problem& problem,
-               std::span<const jit::EmbeddedSource> sources = jit::embedded_sources())
+               std::span<const jit::EmbeddedSource> sources = jit::embedded_sources(),
+               const core::GpuLimits& gpu = core::limits_of({9, 0, true}))
       : problem_(problem),
-        prepared_(family.prepare(problem, config, core::limits_of({9, 0, true}))),
+        prepared_(family.prepare(problem, config, gpu)),
         label_(std::string{family.name()} + ' ' + config.to_string()) {
     for (const auto& spec : family.kernels(config))
       launches_.push_back(

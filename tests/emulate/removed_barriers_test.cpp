@@ -15,11 +15,21 @@ struct Removed {
   std::string statement;  // the first that begins so
   int head_dim = 64;
   std::string config = {};  // what differs from the default one
+  float scale_sign = 1.0F;
 };
 
 const std::string shared =
     "rows_per_warp=32,row_warps=2,kv_warps=2,share_weights=1,block_kv=64,stages=1,"
     "q_in_registers=0,half_tiles=0,blocks_per_multiprocessor=2";
+const std::string turns = "consumers=2,block_kv=128,stages=2,q_stages=1,kv_splits=1";
+const std::string alone = "consumers=1,block_kv=128,stages=2,q_stages=1,kv_splits=1";
+const std::string cluster = "consumers=1,block_kv=64,stages=2,q_stages=1,kv_splits=2";
+
+/// Of the Hopper kernel's room.
+Removed hopper(const std::string& file, const std::string& statement,
+               const std::string& config = turns, int head_dim = 64, float scale_sign = 1.0F) {
+  return {"phase_3a", "forward_tma_wgmma/" + file, statement, head_dim, config, scale_sign};
+}
 
 void PrintTo(const Removed& removed, std::ostream* stream) {
   *stream << removed.variant << " without " << removed.statement << " of " << removed.file;
@@ -47,7 +57,7 @@ TEST_P(RemovedBarriers, AreFound) {
   const auto* variant = dispatch::find_variant(GetParam().variant);
   const auto* family = family::find_family(variant->family);
   const auto problem =
-      core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 300, GetParam().head_dim);
+      core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 64, 300, GetParam().head_dim);
   auto config = family->default_config(problem, core::limits_of({9, 0, true}));
   if (const auto pinned = dispatch::pinned_of(*variant).config)
     config = family::overlaid(config, *pinned);
@@ -57,8 +67,10 @@ TEST_P(RemovedBarriers, AreFound) {
   static std::deque<std::vector<jit::EmbeddedSource>> all_sources;
   const auto& sources = all_sources.emplace_back(sources_without(GetParam()));
   ASSERT_FALSE(sources.empty()) << "the file has no such statement";
-  EmulatedCall emulated(*family, config, problem, sources);
+  // On one multiprocessor blocks that stay have both heads' tasks.
+  EmulatedCall emulated(*family, config, problem, sources, hopper_of(1));
   auto call = core::HostCall::random(problem, 1);
+  call.scale *= GetParam().scale_sign;
   // A row that is computed again, because a value it must not see is NaN.
   call.v.set(7, std::numeric_limits<float>::quiet_NaN());
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
@@ -94,14 +106,33 @@ INSTANTIATE_TEST_SUITE_P(
                 "device::block_barrier();  // the maxima are complete", 256, shared},
         Removed{"phase_2e", "forward_mma/shared_sweep.cuh",
                 "device::block_barrier();  // the sums are complete", 256, shared},
-        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);"},
-        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "release(barriers_.k_empty[k_ring_.stage]);"},
-        Removed{"phase_3a", "forward_tma_wgmma/consumer.cuh",
-                "device::wgmma_wait<1>();  // the scores"},
-        Removed{"phase_3a", "forward_tma_wgmma/producer.cuh",
-                "device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);"}));
+        hopper("kernel.cuh", "device::block_barrier();  // the barriers are initialised"),
+        hopper("kernel.cuh", "device::fence_barrier_init();"),
+        hopper("producer.cuh", "device::wait_suspended(barriers_.q_empty[", turns, 128),
+        hopper("producer.cuh", "device::wait_suspended(barriers_.k_empty["),
+        hopper("producer.cuh", "device::wait_suspended(barriers_.v_empty["),
+        hopper("producer.cuh", "device::arrive_and_expect(full"),
+        hopper("consumer.cuh", "device::wait_suspended(barriers_.q_full["),
+        hopper("consumer.cuh", "device::wait_suspended(barriers_.k_full["),
+        hopper("consumer.cuh", "device::wait_suspended(barriers_.v_full["),
+        hopper("consumer.cuh", "release(barriers_.q_empty[q_stage_][consumer_]);", turns, 128),
+        hopper("consumer.cuh",
+               "release(barriers_.q_empty[q_stage_][consumer_]);\n  }\n  void start_output"),
+        hopper("consumer.cuh", "release(barriers_.k_empty["),
+        hopper("consumer.cuh", "release(barriers_.v_empty["),
+        hopper("consumer.cuh", "pass_turn();  // the first turn"),
+        hopper("consumer.cuh", "pass_turn();\n    release("),
+        hopper("consumer.cuh", "device::wgmma_wait<1>();  // the scores"),
+        hopper("consumer.cuh",
+               "device::wgmma_wait<0>();\n      finish_output();\n      softmax_.rescale"),
+        hopper("consumer.cuh", "device::fence_async_proxy();", turns, 128, -1.0F),
+        hopper("consumer.cuh", "device::named_barrier(1 + consumer_", alone, 128, -1.0F),
+        hopper("epilogue.cuh", "device::warp_barrier();  // lanes read what others stored",
+               cluster),
+        hopper("kernel.cuh", "device::cluster_arrive_relaxed();", cluster),
+        hopper("consumer.cuh", "device::cluster_wait();", cluster),
+        hopper("consumer.cuh", "merge().wait();", cluster),
+        hopper("merge.cuh", "device::arrive_and_expect(", cluster)));
 
 }  // namespace
 }  // namespace flashcore::emulate
