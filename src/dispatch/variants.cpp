@@ -49,25 +49,24 @@ std::span<const Variant> all_variants() {
               .backend = Backend::cuda,
               .family = "forward_mma",
               .config = "",
-              .summary = "mma.sync with scores, probabilities and output in registers"},
+              .summary = "mma.sync with scores, probabilities and output in registers",
+              .tensor_pipe = 50},
       Variant{.name = "phase_3a",
               .backend = Backend::cuda,
               .family = "forward_tma_wgmma",
               .config = "",
-              .summary = "Hopper's tensor copies and warpgroup products"},
+              .summary = "Hopper's tensor copies and warpgroup products",
+              .tensor_pipe = 75},
   };
   return variants;
 }
 
 std::span<const Rung> ladder() {
   static constexpr std::array rungs{
-      Rung{.variant = "v12_baseline"},
-      Rung{.variant = "phase_2a", .limit = 14},
-      Rung{.variant = "phase_2b", .limit = 7},
-      Rung{.variant = "v8_dynamic", .limit = 3.5},
-      Rung{.variant = "phase_2c", .limit = 2.8},
-      Rung{.variant = "phase_2d", .limit = 1.4},
-      Rung{.variant = "phase_2e", .limit = 0.7, .tensor_pipe = 50},
+      Rung{.variant = "v12_baseline"},           Rung{.variant = "phase_2a", .limit = 14},
+      Rung{.variant = "phase_2b", .limit = 7},   Rung{.variant = "v8_dynamic", .limit = 3.5},
+      Rung{.variant = "phase_2c", .limit = 2.8}, Rung{.variant = "phase_2d", .limit = 1.4},
+      Rung{.variant = "phase_2e", .limit = 0.7},
   };
   return rungs;
 }

@@ -17,13 +17,13 @@ struct Variant {
   std::string_view family;   // "forward_scalar"
   std::string_view config;   // fields in which it differs from the family's default Config
   std::string_view summary;  // one line
+  double tensor_pipe = 0;    // percent of the cycles, at least, at profile's own shape; 0: none
 };
 
-/// A step of the ladder, and what its variant has promised.
+/// A step of the ladder.
 struct Rung {
   std::string_view variant;
   double limit = 0;  // at the mission shape, at most so many times SDPA's flash backend; 0: none
-  double tensor_pipe = 0;  // percent of the cycles, at least, at profile's own shape; 0: none
 };
 
 /// The ladder from its foot up. A rung's variant may be absent from all_variants().

@@ -50,10 +50,10 @@ GateResult at_least(std::string_view key, double least, const ProfileRecord& rec
 }
 
 GateResult judge_tensor_pipe(const ProfileRecord& record) {
-  const dispatch::Rung* rung = dispatch::find_rung(record.variant);
-  if (rung == nullptr || rung->tensor_pipe <= 0)
+  const dispatch::Variant* variant = dispatch::find_variant(record.variant);
+  if (variant == nullptr || variant->tensor_pipe <= 0)
     return gate::skipped(fmt::format("{} declares no least tensor-pipe activity", record.variant));
-  return at_least("tensor_pipe_percent", rung->tensor_pipe, record);
+  return at_least("tensor_pipe_percent", variant->tensor_pipe, record);
 }
 
 GateResult judge_local_memory(const ProfileRecord& record) {

@@ -56,7 +56,7 @@ ProfileRecord run_profile(const dispatch::Variant& variant, const core::Problem&
 /// Sorts samples into the main kernel and the others. Throws internal for no samples.
 void take_samples(const std::vector<KernelSample>& samples, ProfileRecord& record);
 
-/// tensor_pipe (at least what the variant's rung declares), warp_efficiency (at least 95%),
+/// tensor_pipe (at least what the variant declares), warp_efficiency (at least 95%),
 /// local_memory (none), from the record's figures.
 std::map<std::string, gate::GateResult> judge_profile(const ProfileRecord& record);
 

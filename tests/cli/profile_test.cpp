@@ -76,6 +76,39 @@ TEST(ProfileCommand, JsonToStdoutLeavesNothingElseThere) {
   EXPECT_EQ(json::parse(result.out, nullptr, false).value("schema", 0), 1) << result.out;
 }
 
+class NsightGate : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::filesystem::path{FLASHCORE_COMMAND} !=
+        std::filesystem::path{FLASHCORE_SOURCE_DIR} / "build/bin/flashcore")
+      GTEST_SKIP() << "the script runs what build/ holds, not " << FLASHCORE_COMMAND;
+  }
+
+  /// `tools/nsight_gate.sh hopper`, its result in a file of the stand-in's folder.
+  static test::CommandResult hopper(const FakeNcu& ncu) {
+    return test::run_program("bash",
+                             {FLASHCORE_SOURCE_DIR "/tools/nsight_gate.sh", "--no-setup", "hopper",
+                              "--json", ncu.file("ncu.json")},
+                             {ncu.path_variable()});
+  }
+};
+
+TEST_F(NsightGate, HoldsTheHopperKernelToThreeQuartersOfTheTensorPipe) {
+  for (const bool enough : {true, false}) {
+    const FakeNcu ncu = FakeNcu::that_prints(test::ncu_output(enough ? "75.1" : "74.8"));
+    const auto result = hopper(ncu);
+    EXPECT_EQ(result.exit_code, enough ? 0 : 1) << result.out << result.err;
+    const json profile = json::parse(test::read_text(ncu.file("ncu.json")))["profiles"][0];
+    EXPECT_EQ(profile["variant"], "phase_3a");
+    EXPECT_EQ(profile["gates"]["tensor_pipe"]["status"], enough ? "pass" : "fail");
+    EXPECT_EQ(run_command({"gate", ncu.file("ncu.json")}).exit_code, enough ? 0 : 1);
+  }
+}
+
+TEST_F(NsightGate, WithoutCountersIsNotAPass) {
+  EXPECT_EQ(hopper(FakeNcu("echo '==ERROR== ERR_NVGPUCTRPERM'; exit 1")).exit_code, 3);
+}
+
 TEST(ProfileCommand, NamesWhatIsWrongWithTheFlags) {
   const auto expect_usage = [](const std::vector<std::string>& arguments, const char* message) {
     const auto result = run_command(arguments);

@@ -106,6 +106,8 @@ TEST(Profile, GatesFollowFromTheFigures) {
   for (const auto& [name, result] : record_of(ncu_output()).gates)
     EXPECT_EQ(result.verdict, Verdict::pass) << name << ": " << result.detail;
   EXPECT_EQ(record_of(ncu_output("49.9")).gates.at("tensor_pipe").verdict, Verdict::fail);
+  EXPECT_EQ(record_of(ncu_output("74.9"), "phase_3a").gates.at("tensor_pipe").verdict,
+            Verdict::fail);
   EXPECT_EQ(record_of(ncu_output("61.5", "30.3")).gates.at("warp_efficiency").verdict,
             Verdict::fail);
   EXPECT_EQ(record_of(ncu_output("61.5", "32", "8")).gates.at("local_memory").verdict,
