@@ -9,8 +9,9 @@ sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/
 [ -x "$build/bin/test_gpu" ] || fail "build first: bash tools/test.sh" 3
 [ $# -gt 0 ] || set -- memcheck racecheck initcheck synccheck
 
-# Every access is checked one by one, so fewer Problems than the plain run's.
+# Every access is checked one by one, so fewer Problems and launches than the plain run's.
 export FLASHCORE_TEST_PROBLEMS=${FLASHCORE_TEST_PROBLEMS:-40}
+export FLASHCORE_TEST_LAUNCHES=${FLASHCORE_TEST_LAUNCHES:-200}
 status=0
 for tool in "$@"; do
   say "compute-sanitizer --tool $tool"

@@ -1,10 +1,6 @@
 // The numerics contract on a GPU, for every family that runs on it.
-#include <atomic>
 #include <cmath>
-#include <future>
 #include <limits>
-#include <memory>
-#include <thread>
 #include <vector>
 
 #include "core/half.h"
@@ -19,6 +15,7 @@ namespace {
 
 using test::gpu;
 using test::gpu_dtypes;
+using test::PinnedCall;
 
 class GpuContract : public test::GpuTest {};
 
@@ -121,24 +118,9 @@ TEST_F(GpuContract, RowsWithoutKeysAreZeroAndMinusInfinity) {
   }
 }
 
-/// A call and what is to serve it.
-struct PinnedCall {
-  core::Problem problem;
-  dispatch::Pinned pinned;
-};
-
 /// Compiles the kernels of many calls side by side, then runs one after the other.
 void expect_agreement(const std::vector<PinnedCall>& calls) {
-  std::vector<std::unique_ptr<gate::Target>> targets(calls.size());
-  std::atomic<std::size_t> next{0};
-  const auto compile = [&] {
-    for (std::size_t i; (i = next++) < calls.size();)
-      targets[i] = std::make_unique<gate::Target>(calls[i].problem, gpu, calls[i].pinned);
-  };
-  std::vector<std::future<void>> workers;
-  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
-    workers.push_back(std::async(std::launch::async, compile));
-  for (auto& worker : workers) worker.get();
+  const auto targets = test::targets_of(calls);
   for (std::size_t i = 0; i < calls.size(); ++i) {
     auto call = core::HostCall::random(calls[i].problem, i);
     const gate::Damage damage = targets[i]->run(call);

@@ -1,10 +1,7 @@
 // The emulator's bits beside the GPU's (docs/emulator.md says where they may differ, and why).
-#include <atomic>
 #include <cmath>
-#include <future>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dispatch/dispatch.h"
@@ -97,14 +94,8 @@ TEST_F(GpuEmulator, OutputsDifferByAUnitInTheLastPlaceAtMost) {
                                        .head_dim_multiple = 8,
                                        .dtypes = test::gpu_dtypes});
   };
-  std::atomic<std::uint64_t> next{0};
-  const auto compile = [&] {
-    for (std::uint64_t seed; (seed = next++) < problems;) pairs[seed] = make_pair(problem_of(seed));
-  };
-  std::vector<std::future<void>> workers;
-  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
-    workers.push_back(std::async(std::launch::async, compile));
-  for (auto& worker : workers) worker.get();
+  core::parallel_for(problems,
+                     [&](std::size_t seed) { pairs[seed] = make_pair(problem_of(seed)); });
 
   Differences found;
   for (std::uint64_t seed = 0; seed < problems; ++seed) {

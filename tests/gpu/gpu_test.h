@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "core/dtype.h"
+#include "core/parallel.h"
 #include "cuda/driver.h"
 #include "dispatch/dispatch.h"
 #include "family/family.h"
+#include "gate/target.h"
 #include "support/problem_count.h"
 
 namespace flashcore::test {
@@ -35,6 +40,21 @@ inline std::vector<const family::Family*> families_here() {
         break;
       }
   return families;
+}
+
+/// A call and what is to serve it.
+struct PinnedCall {
+  core::Problem problem;
+  dispatch::Pinned pinned;
+};
+
+/// Their kernels, compiled side by side.
+inline std::vector<std::unique_ptr<gate::Target>> targets_of(const std::vector<PinnedCall>& calls) {
+  std::vector<std::unique_ptr<gate::Target>> targets(calls.size());
+  core::parallel_for(calls.size(), [&](std::size_t i) {
+    targets[i] = std::make_unique<gate::Target>(calls[i].problem, gpu, calls[i].pinned);
+  });
+  return targets;
 }
 
 }  // namespace flashcore::test

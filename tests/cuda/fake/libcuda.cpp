@@ -155,7 +155,9 @@ FAKE api::Result cuTensorMapEncodeTiled(void* map, api::TensorMapDataType data_t
 FAKE api::Result cuMemAlloc_v2(api::Pointer* pointer, std::size_t bytes) {
   const api::Result result = note("cuMemAlloc");
   if (result != api::success) return result;
-  *pointer = reinterpret_cast<api::Pointer>(std::malloc(bytes));
+  constexpr std::size_t alignment = 256;  // as a GPU's
+  *pointer = reinterpret_cast<api::Pointer>(
+      std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
   ++fake_driver()->allocations;
   return result;
 }
