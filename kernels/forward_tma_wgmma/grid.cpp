@@ -49,7 +49,7 @@ unsigned blocks_for(const Params& params, const Config& config, std::int64_t hea
   if (std::equal(costs.begin() + 1, costs.end(), costs.begin())) return all;
   unsigned best = all;
   double shortest = longest_of(costs, heads, all) * gain;
-  for (unsigned blocks = all - 1; blocks >= all * 3 / 4; --blocks)
+  for (unsigned blocks = all - 1; blocks >= std::max(all * 3 / 4, 1U); --blocks)
     if (const double longest = longest_of(costs, heads, blocks); longest < shortest) {
       best = blocks;
       shortest = longest;

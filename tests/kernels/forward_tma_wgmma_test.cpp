@@ -72,6 +72,12 @@ TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
   EXPECT_EQ(blocks_for(params_of(few, small), small, 8, hopper.multiprocessors), 64U);
 }
 
+TEST(ForwardTmaWgmma, OneMultiprocessorTakesEverything) {
+  const auto problem = square(1, 2, 512, 64, core::MaskKind::causal_top_left);
+  const Config config = default_for(problem, hopper);
+  EXPECT_EQ(blocks_for(params_of(problem, config), config, 2, 1), 1U);
+}
+
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
   const auto* family = family::find_family("forward_tma_wgmma");
   ASSERT_NE(family, nullptr);
