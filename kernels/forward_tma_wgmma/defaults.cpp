@@ -1,6 +1,6 @@
 #include "forward_tma_wgmma/defaults.h"
 
-#include <algorithm>
+#include "family/forward_call.h"
 
 namespace flashcore::forward_tma_wgmma {
 namespace {
@@ -54,7 +54,7 @@ int splits_for(const Problem& problem, const Config& config, const GpuLimits& gp
 }  // namespace
 
 std::int64_t tasks_of(const Problem& problem, int rows) {
-  return (problem.seq_q + rows - 1) / rows * problem.heads_q * problem.batch;
+  return family::q_blocks(problem, rows) * problem.heads_q * problem.batch;
 }
 
 int capacity(std::int64_t head_dim) {
@@ -75,7 +75,7 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   } else {
     config.kv_splits = splits_for(problem, config, gpu);
   }
-  config.element = problem.dtype == core::Dtype::float16 ? Element::float16 : Element::bfloat16;
+  config.element = family::element_of(problem.dtype);
   config.head_dim = head_dim;
   return config;
 }

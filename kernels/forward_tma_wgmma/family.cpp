@@ -26,11 +26,10 @@ constexpr std::uint32_t box_columns = 64;
 Params params_of(const Problem& problem, const Config& config, const GpuLimits& gpu) {
   Params params;
   static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
-  const std::int64_t heads = problem.heads_q * problem.batch;
   params.tasks = static_cast<unsigned>(tasks_of(problem, block_q(config)));
   // Blocks stay for more tasks, unless keys are shared.
   params.blocks =
-      config.kv_splits > 1 ? params.tasks : blocks_for(params, config, heads, gpu.multiprocessors);
+      config.kv_splits > 1 ? params.tasks : blocks_for(params, config, gpu.multiprocessors);
   return params;
 }
 

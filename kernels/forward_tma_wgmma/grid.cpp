@@ -21,8 +21,7 @@ std::vector<double> costs_of(const Params& params, const Config& config) {
   return costs;
 }
 
-double longest_of(const std::vector<double>& costs, std::int64_t heads, unsigned blocks) {
-  const auto tasks = static_cast<unsigned>(costs.size() * static_cast<std::size_t>(heads));
+double longest_of(const std::vector<double>& costs, unsigned tasks, unsigned blocks) {
   std::vector<double> shares(blocks);
   for (unsigned round = 0; round * blocks < tasks; ++round)
     for (unsigned block = 0; block < blocks; ++block)
@@ -33,13 +32,11 @@ double longest_of(const std::vector<double>& costs, std::int64_t heads, unsigned
 
 }  // namespace
 
-double longest_share(const Params& params, const Config& config, std::int64_t heads,
-                     unsigned blocks) {
-  return longest_of(costs_of(params, config), heads, blocks);
+double longest_share(const Params& params, const Config& config, unsigned blocks) {
+  return longest_of(costs_of(params, config), params.tasks, blocks);
 }
 
-unsigned blocks_for(const Params& params, const Config& config, std::int64_t heads,
-                    int multiprocessors) {
+unsigned blocks_for(const Params& params, const Config& config, int multiprocessors) {
   constexpr unsigned most_tasks = 16384;  // of more, shares even out
   constexpr double gain = 0.98;           // for less, all multiprocessors take part
   const auto all = static_cast<unsigned>(multiprocessors);
@@ -48,9 +45,9 @@ unsigned blocks_for(const Params& params, const Config& config, std::int64_t hea
   const auto costs = costs_of(params, config);
   if (std::equal(costs.begin() + 1, costs.end(), costs.begin())) return all;
   unsigned best = all;
-  double shortest = longest_of(costs, heads, all) * gain;
+  double shortest = longest_of(costs, params.tasks, all) * gain;
   for (unsigned blocks = all - 1; blocks >= std::max(all * 3 / 4, 1U); --blocks)
-    if (const double longest = longest_of(costs, heads, blocks); longest < shortest) {
+    if (const double longest = longest_of(costs, params.tasks, blocks); longest < shortest) {
       best = blocks;
       shortest = longest;
     }

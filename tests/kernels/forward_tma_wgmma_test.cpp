@@ -54,11 +54,10 @@ TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
           square(16384 / seq, 2048 / head_dim, seq, head_dim, core::MaskKind::causal_top_left);
       const Config config = default_for(problem, hopper);
       const Params params = params_of(problem, config);
-      const std::int64_t heads = problem.heads_q * problem.batch;
-      const unsigned blocks = blocks_for(params, config, heads, hopper.multiprocessors);
+      const unsigned blocks = blocks_for(params, config, hopper.multiprocessors);
       // What all multiprocessors would take that shared everything alike.
-      const double even = longest_share(params, config, heads, 1) / hopper.multiprocessors;
-      EXPECT_LT(longest_share(params, config, heads, blocks), even * 1.08)
+      const double even = longest_share(params, config, 1) / hopper.multiprocessors;
+      EXPECT_LT(longest_share(params, config, blocks), even * 1.08)
           << problem.to_string() << " on " << blocks;
     }
 }
@@ -66,16 +65,16 @@ TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
 TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
   const auto full = square(1, 8, 16384, 256, core::MaskKind::none);
   const Config config = default_for(full, hopper);
-  EXPECT_EQ(blocks_for(params_of(full, config), config, 8, hopper.multiprocessors), 132U);
+  EXPECT_EQ(blocks_for(params_of(full, config), config, hopper.multiprocessors), 132U);
   const auto few = square(1, 8, 512, 64, core::MaskKind::causal_top_left);
   const Config small = default_for(few, hopper);
-  EXPECT_EQ(blocks_for(params_of(few, small), small, 8, hopper.multiprocessors), 64U);
+  EXPECT_EQ(blocks_for(params_of(few, small), small, hopper.multiprocessors), 64U);
 }
 
 TEST(ForwardTmaWgmma, OneMultiprocessorTakesEverything) {
   const auto problem = square(1, 2, 512, 64, core::MaskKind::causal_top_left);
   const Config config = default_for(problem, hopper);
-  EXPECT_EQ(blocks_for(params_of(problem, config), config, 2, 1), 1U);
+  EXPECT_EQ(blocks_for(params_of(problem, config), config, 1), 1U);
 }
 
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
