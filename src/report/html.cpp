@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "io/file.h"
+
 namespace flashcore::report {
 
 namespace {
@@ -79,6 +81,14 @@ std::string document(const std::string& title, const std::string& body) {
       "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{0}</title>\n"
       "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
       escaped(title), page_style, body);
+}
+
+std::string write_page(const std::string& page, const std::filesystem::path& folder) {
+  std::string path = (folder / "index.html").string();
+  io::OutputFile file(path);
+  file.write(page.data(), page.size());
+  file.commit();
+  return path;
 }
 
 }  // namespace flashcore::report

@@ -1,6 +1,7 @@
 // What the pages are made of.
 #pragma once
 
+#include <filesystem>
 #include <initializer_list>
 #include <string>
 
@@ -28,5 +29,9 @@ std::string figure(const DrawnPicture& picture);
 
 /// A whole HTML document, for light and for dark screens; nothing in it refers to another file.
 std::string document(const std::string& title, const std::string& body);
+
+/// Writes a document as the folder's index.html, whole or not at all, and returns its path. Throws
+/// io.
+std::string write_page(const std::string& page, const std::filesystem::path& folder);
 
 }  // namespace flashcore::report

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "io/file.h"
 #include "io/json_reader.h"
+#include "report/html.h"
 #include "report/page.h"
 #include "report/pictures.h"
 
@@ -50,11 +50,7 @@ Drawn write_report(const Results& results, const fs::path& gnuplot, const fs::pa
     drawn.files.push_back((folder / (picture->name + ".svg")).string());
   }
   const std::string page = page_of(results, pictures);
-  const std::string path = (folder / "index.html").string();
-  io::OutputFile file(path);
-  file.write(page.data(), page.size());
-  file.commit();
-  drawn.files.push_back(path);
+  drawn.files.push_back(write_page(page, folder));
   return drawn;
 }
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "io/file.h"
 #include "io/problem_json.h"
+#include "report/html.h"
 #include "report/page.h"
 
 namespace flashcore::report {
@@ -93,11 +93,7 @@ Drawn write_tuning_report(const std::vector<JournalRun>& runs, const fs::path& g
   }
   if (runs.empty()) drawn.missing.emplace_back("the journal has no run");
   const std::string page = document("FlashCore: tuning", body + source_table(sources));
-  const std::string path = (folder / "index.html").string();
-  io::OutputFile file(path);
-  file.write(page.data(), page.size());
-  file.commit();
-  drawn.files.push_back(path);
+  drawn.files.push_back(write_page(page, folder));
   return drawn;
 }
 
