@@ -14,6 +14,7 @@ constexpr EmbeddedSource every_wrapper{"every_wrapper/kernel.cuh", R"(
 #include "device/ptx/dependent_launch.h"
 #include "device/ptx/elect.h"
 #include "device/ptx/named_barrier.h"
+#include "device/ptx/opaque.h"
 #include "device/ptx/tensor_copy.h"
 #include "device/ptx/warpgroup.h"
 #include "device/ptx/wgmma.h"
@@ -44,7 +45,9 @@ __global__ void __launch_bounds__(256, 1) every_wrapper(const __grid_constant__ 
   wait_suspended(loaded, 0);
   const SharedAddress tile = shared_address(s_tile);
   float sums[N / 2];
-  unsigned weights[4] = {1, 2, 3, 4};
+  unsigned fragments[1][4] = {{1, 2, 3, 4}}, copies[1][4];
+  refill(copies, fragments);
+  unsigned(&weights)[4] = copies[0];
   hold(weights);
   wgmma_fence();
   multiply_shared<N>(T{}, sums, k_major(tile).at(32), k_major(tile), false);
@@ -54,7 +57,8 @@ __global__ void __launch_bounds__(256, 1) every_wrapper(const __grid_constant__ 
   wgmma_commit();
   wgmma_wait<0>();
   hold(sums);
-  for (int i = 0; i < N / 2; ++i) params.sums[i * 128 + thread_index() % 128] = sums[i];
+  const unsigned long long first = opaque(8192ULL * uniform(warpgroup_index()));
+  for (int i = 0; i < N / 2; ++i) params.sums[first + i * 128 + thread_index() % 128] = sums[i];
   fence_async_proxy();
   named_barrier(1, 256);
   if (warp_index() == 4 && elect_one()) {

@@ -1,0 +1,49 @@
+// Every block notes the tasks that forward_tma_wgmma's task.h gives it.
+#pragma once
+
+#include "device/ptx/thread.h"
+#include "forward_tma_wgmma/task.h"
+#include "walk/params.h"
+
+namespace flashcore::walk {
+
+template <Config C>
+void walk(const Params& params) {
+  namespace family = forward_tma_wgmma;
+  const auto block = device::block_index();
+  int count = 0;
+  for (family::Schedule<C> schedule(params.call); schedule.has_task(); schedule.advance()) {
+    const auto task = family::task_of<C>(params.call, schedule.index());
+    const auto place = family::place_of(params.call, schedule.index());
+    for (int tile = 1; tile < task.tiles; ++tile)
+      if (family::first_key_of<C>(task, tile) + C.block_kv !=
+          family::first_key_of<C>(task, tile - 1))
+        ++params.g_unequal[block];
+    if (count < params.most_steps)
+      params.g_steps[block * params.most_steps + count] = {
+          .rank = device::cluster_rank(),
+          .q_block = place.q_block,
+          .batch = place.batch,
+          .head = place.head,
+          .kv_head = place.kv_head,
+          .first_row = task.first_row,
+          .last_tile = family::first_key_of<C>(task, task.tiles - 1),
+          .tiles = task.tiles};
+    ++count;
+  }
+  params.g_counts[block] = count;
+}
+
+inline void kernel(const Params params) {
+  if (device::thread_index() != 0) return;
+  switch (params.config) {
+    case 0: return walk<configs[0]>(params);
+    case 1: return walk<configs[1]>(params);
+    case 2: return walk<configs[2]>(params);
+    case 3: return walk<configs[3]>(params);
+    case 4: return walk<configs[4]>(params);
+    default: return walk<configs[5]>(params);
+  }
+}
+
+}  // namespace flashcore::walk

@@ -1,0 +1,38 @@
+// What the kernel of walk/kernel.cuh is asked and notes; shared with the test.
+#pragma once
+
+#include "forward_tma_wgmma/config.h"
+#include "forward_tma_wgmma/params.h"
+
+namespace flashcore::walk {
+
+using forward_tma_wgmma::Config;
+
+/// What the tasks depend on: rows, keys of a tile, and blocks that share keys.
+inline constexpr Config configs[] = {{.consumers = 2, .block_kv = 128},
+                                     {.consumers = 3, .block_kv = 96},
+                                     {.consumers = 1, .block_kv = 64},
+                                     {.consumers = 1, .block_kv = 128, .kv_splits = 2},
+                                     {.consumers = 2, .block_kv = 64, .kv_splits = 4},
+                                     {.consumers = 1, .block_kv = 64, .kv_splits = 8}};
+
+/// A block's share of a task as it comes to it.
+struct Step {
+  int rank;
+  unsigned q_block;
+  int batch, head, kv_head;
+  int first_row;
+  int last_tile;  // its first key; that of the tile taken last
+  int tiles;
+};
+
+struct Params {
+  forward_tma_wgmma::Params call;
+  int config;      // its place among configs
+  int most_steps;  // of a block
+  Step* g_steps;   // [blocks][most_steps]
+  int* g_counts;   // [blocks]: how many each has taken
+  int* g_unequal;  // [blocks]: how many tiles do not lie side by side
+};
+
+}  // namespace flashcore::walk

@@ -1,0 +1,123 @@
+// The tasks of forward_tma_wgmma, as its own host side lays them out and its blocks take them.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "emulate/launch.h"
+#include "emulated_call.h"
+#include "gate/random_problem.h"
+#include "kernels/walk/params.h"
+#include "small_kernel.h"
+
+namespace flashcore::emulate {
+namespace {
+
+using walk::Step;
+
+/// What the family would launch.
+struct Captured {
+  forward_tma_wgmma::Params params;
+  cuda::LaunchShape shape;
+};
+
+Captured captured_launch(const core::Problem& problem, const walk::Config& config,
+                         int multiprocessors) {
+  const auto capture = [](void* to, const cuda::LaunchShape& shape, cuda::StreamHandle,
+                          const void* params) {
+    *static_cast<Captured*>(to) = {*static_cast<const forward_tma_wgmma::Params*>(params), shape};
+  };
+  const auto no_map = [](const cuda::TensorBox&, const void*, device::TensorMap&) {};
+  Captured captured;
+  const cuda::Kernel kernel(&captured, capture, no_map);
+  const auto* family = family::find_family("forward_tma_wgmma");
+  family->prepare(problem, family::to_fields(config), hopper_of(multiprocessors))
+      ->launch({&kernel, 1}, {}, nullptr);
+  return captured;
+}
+
+/// What each of the launch's blocks does.
+std::vector<std::vector<Step>> walked(const Captured& captured, int config) {
+  static const host::Module& module = small_kernel("walk");
+  const std::size_t blocks = captured.shape.grid;
+  const std::size_t rounds = captured.params.tasks / captured.params.blocks + 1;
+  std::vector<Step> steps(blocks * rounds);
+  std::vector<int> counts(blocks), unequal(blocks);
+  walk::Params params{.call = captured.params,
+                      .config = config,
+                      .most_steps = static_cast<int>(rounds),
+                      .g_steps = steps.data(),
+                      .g_counts = counts.data(),
+                      .g_unequal = unequal.data()};
+  const Report report =
+      launch(module, {.grid = captured.shape.grid, .block = 32, .cluster = captured.shape.cluster},
+             &params,
+             {.buffers = {{steps.data(), steps.size() * sizeof(Step), "steps", true},
+                          {counts.data(), blocks * sizeof(int), "counts", true},
+                          {unequal.data(), blocks * sizeof(int), "unequal", true}},
+              .label = "walk"});
+  EXPECT_EQ(describe(report), "");
+  std::vector<std::vector<Step>> taken(blocks);
+  for (std::size_t block = 0; block < blocks; ++block) {
+    EXPECT_EQ(unequal[block], 0) << "tiles that do not lie side by side";
+    EXPECT_LE(counts[block], params.most_steps);
+    const auto first = steps.begin() + static_cast<std::ptrdiff_t>(block * rounds);
+    taken[block].assign(first, first + std::min(counts[block], params.most_steps));
+  }
+  return taken;
+}
+
+/// The blocks' shares of one task.
+void expect_visible_keys_once(const core::Problem& problem, const walk::Config& config,
+                              const std::vector<Step>& shares) {
+  ASSERT_EQ(shares.size(), static_cast<std::size_t>(config.kv_splits));
+  std::vector<int> copied(static_cast<std::size_t>(problem.seq_kv));
+  std::vector<bool> seen(copied.size());
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    const Step& share = shares[rank];
+    ASSERT_EQ(share.rank, static_cast<int>(rank)) << "a block has two shares of a task";
+    ASSERT_EQ(share.first_row, static_cast<int>(share.q_block) * block_q(config));
+    ASSERT_EQ(share.kv_head, share.head / problem.group_size());
+    ASSERT_GE(share.tiles, 1);
+    for (int key = share.last_tile; key < share.last_tile + share.tiles * config.block_kv; ++key)
+      if (key >= 0 && key < problem.seq_kv) ++copied[static_cast<std::size_t>(key)];
+  }
+  const std::int64_t first = shares[0].first_row;
+  for (std::int64_t row = first; row < std::min(first + block_q(config), problem.seq_q); ++row) {
+    const auto keys = device::visible_keys(problem.band(), row, problem.seq_kv);
+    for (auto key = keys.begin; key < keys.end; ++key) seen[static_cast<std::size_t>(key)] = true;
+  }
+  for (std::size_t key = 0; key < copied.size(); ++key) {
+    ASSERT_LE(copied[key], 1) << "key " << key;
+    ASSERT_GE(copied[key], seen[key] ? 1 : 0) << "key " << key;
+  }
+}
+
+TEST(TaskWalk, EveryBlockOfRowsIsTakenOnceAndItsKeysAreDealtOutOnce) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const auto config_place = static_cast<int>(seed % std::size(walk::configs));
+    const walk::Config& config = walk::configs[config_place];
+    const std::array dtypes{core::Dtype::float16};
+    const auto problem = gate::random_problem(
+        seed, {.max_seq = 700, .max_head_dim = 64, .head_dim_multiple = 8, .dtypes = dtypes});
+    const int multiprocessors = 2 + static_cast<int>(seed * 7 % 20);
+    SCOPED_TRACE(problem.to_string() + " on " + std::to_string(multiprocessors) + ", " +
+                 family::to_fields(config).to_string());
+    std::map<std::tuple<int, int, unsigned>, std::vector<Step>> tasks;
+    for (const auto& block :
+         walked(captured_launch(problem, config, multiprocessors), config_place))
+      for (const Step& step : block) tasks[{step.batch, step.head, step.q_block}].push_back(step);
+    const auto q_blocks = (problem.seq_q + block_q(config) - 1) / block_q(config);
+    EXPECT_EQ(static_cast<std::int64_t>(tasks.size()), problem.batch * problem.heads_q * q_blocks);
+    for (const auto& [place, shares] : tasks) {
+      const auto& [batch, head, q_block] = place;
+      ASSERT_TRUE(batch >= 0 && batch < problem.batch && head >= 0 && head < problem.heads_q &&
+                  q_block < q_blocks);
+      ASSERT_NO_FATAL_FAILURE(expect_visible_keys_once(problem, config, shares));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace flashcore::emulate
