@@ -1,5 +1,6 @@
 // A driver with two GPUs that compute nothing: its memory is the host's, and it remembers what it
 // was asked. Loaded through FLASHCORE_LIBCUDA, so that the runtime is tested without a GPU.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -12,6 +13,15 @@ namespace flashcore::cuda {
 FAKE FakeDriver* fake_driver() {
   static FakeDriver fake;
   return &fake;
+}
+
+/// For tests that know no C++: how often a call was made, and the stream of the last launch.
+FAKE int fake_call_count(const char* call) {
+  const auto& calls = fake_driver()->calls;
+  return static_cast<int>(std::count(calls.begin(), calls.end(), call));
+}
+FAKE void* fake_launch_stream() {
+  return fake_driver()->launch.stream;
 }
 
 namespace {

@@ -1,0 +1,188 @@
+"""A call's way to a GPU, on a driver that computes nothing: streams, workspace, devices, fork.
+
+The driver is the C++ tests' (tests/cuda/fake). Each test runs in a process of its own, because a
+process loads one driver.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+FAKE = os.environ.get("FLASHCORE_FAKE_LIBCUDA", "")
+
+pytestmark = pytest.mark.skipif(
+    not os.path.exists(FAKE),
+    reason="FLASHCORE_FAKE_LIBCUDA does not name the C++ tests' driver (tools/test_python.sh does)",
+)
+
+PRELUDE = """
+import ctypes, os
+import numpy as np
+import flashcore
+from flashcore._native import binding
+
+fake = ctypes.CDLL(os.environ["FLASHCORE_LIBCUDA"])
+fake.fake_launch_stream.restype = ctypes.c_void_p
+def calls(name): return fake.fake_call_count(name.encode())
+
+class CudaArray:
+    '''Host memory that says it is a GPU's, which the driver believes.'''
+    asked_streams = []
+
+    def __init__(self, array, index=0):
+        self.array, self.device, self.shape = array, index, array.shape
+
+    def __dlpack_device__(self):
+        return (2, self.device)
+
+    def __dlpack__(self, *, stream=None, max_version=None):
+        self.asked_streams.append(stream)
+        capsule = self.array.__dlpack__()
+        pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        device = (ctypes.c_int32 * 2).from_address(pointer(capsule, b"dltensor") + 8)
+        device[:] = 2, self.device
+        return capsule
+
+    def __array_namespace__(self):
+        return Namespace
+
+class Namespace:
+    '''An array library that shows no streams, as JAX.'''
+    float32, uint8 = np.float32, np.uint8
+    allocated = []
+
+    def empty_like(q):
+        return CudaArray(np.zeros_like(q.array), q.device)
+
+    def empty(shape, *, dtype, device):
+        room = np.zeros(np.prod(shape) * np.dtype(dtype).itemsize + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        array = room[start : room.size - 64 + start].view(dtype).reshape(shape)
+        Namespace.allocated.append(array.size)
+        return CudaArray(array, device)
+
+def draw(heads=8, seq=512, index=0):
+    return CudaArray(np.zeros((1, heads, seq, 64), np.float16), index)
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "FLASHCORE_LIBCUDA": FAKE, "FLASHCORE_TUNED": ""},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_call_launches_on_the_stream_it_is_given():
+    run("""
+    q, k, v, out = draw(), draw(), draw(), draw()
+    allocate = lambda q, size: Namespace.empty(size, dtype=np.uint8, device=q.device)
+    options = (None, binding.MASK_NONE, -1, -1, False, True)
+    binding.forward(q, k, v, out, None, *options, 0x1234, allocate, False)
+    assert calls("cuLaunchKernelEx") >= 1 and fake.fake_launch_stream() == 0x1234
+    assert set(CudaArray.asked_streams) == {0x1234}
+    assert calls("cuCtxSynchronize") == calls("cuStreamSynchronize") == 0
+    CudaArray.asked_streams.clear()
+    binding.forward(q, k, v, out, None, *options, 0, allocate, False)
+    assert fake.fake_launch_stream() is None and set(CudaArray.asked_streams) == {1}
+    """)
+
+
+def test_a_library_without_streams_is_waited_for():
+    run("""
+    flashcore.attention(draw(), draw(), draw())
+    assert calls("cuCtxSynchronize") == 1
+    assert flashcore.last_choice().backend == "cuda"
+    """)
+
+
+def test_a_workspace_comes_from_the_arrays_own_library():
+    run("""
+    # One query over many keys is split over blocks, which meet in the workspace.
+    q, k, v = draw(heads=1, seq=1), draw(heads=1, seq=8192), draw(heads=1, seq=8192)
+    o, lse = flashcore.attention(q, k, v, return_lse=True)
+    assert lse.shape == (1, 1, 1)
+    assert calls("cuMemAlloc") == 0
+    print(Namespace.allocated, flashcore.last_choice())
+    assert len(Namespace.allocated) == 2, Namespace.allocated  # the LSE and the workspace
+    """)
+
+
+def test_a_repeated_call_loads_and_allocates_nothing():
+    run("""
+    q, k, v, out = draw(), draw(), draw(), draw()
+    flashcore.attention(q, k, v, out=out)
+    names = ["cuModuleLoadData", "cuMemAlloc", "cuDevicePrimaryCtxRetain"]
+    before = [calls(name) for name in names]
+    flashcore.attention(q, k, v, out=out)
+    assert [calls(name) for name in names] == before
+    """)
+
+
+def test_the_arrays_device_computes_and_two_devices_do_not_meet():
+    run("""
+    flashcore.attention(draw(index=1), draw(index=1), draw(index=1))
+    assert calls("cuDevicePrimaryCtxRetain") == 1
+    for arrays, message in (
+        ((draw(index=0), draw(index=1), draw(index=0)), "k: is on cuda:1, q is on cuda:0"),
+        ((draw(), draw(), np.zeros((1, 8, 512, 64), np.float16)), "v: is on cpu:0, q is on cuda:0"),
+    ):
+        try:
+            flashcore.attention(*arrays)
+        except ValueError as error:
+            assert str(error) == message, error
+        else:
+            raise AssertionError(message)
+    """)
+
+
+def test_a_device_that_is_not_there_is_named():
+    run("""
+    try:
+        flashcore.attention(draw(index=7), draw(index=7), draw(index=7))
+    except RuntimeError as error:
+        assert "GPU 7" in str(error), error
+    else:
+        raise AssertionError
+    """)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_forked_child_uses_cuda_only_where_its_parent_did_not(used):
+    run(f"""
+    arrays = draw(), draw(), draw()
+    if {used}:
+        flashcore.attention(*arrays)
+    child = os.fork()
+    if child == 0:
+        try:
+            flashcore.attention(*arrays)
+            os._exit(0)
+        except RuntimeError as error:
+            os._exit(7 if "spawn" in str(error) else 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code == (7 if {used} else 0), code
+    """)
+
+
+def test_a_driver_that_fails_in_a_forked_child_is_explained():
+    """Where another library had started the driver before the fork."""
+    run("""
+    os.environ["FLASHCORE_LIBCUDA"] = "/nowhere/libcuda.so"
+    child = os.fork()
+    if child == 0:
+        try:
+            flashcore.attention(draw(), draw(), draw())
+        except RuntimeError as error:
+            os._exit(7 if "/nowhere" in str(error) and "spawn" in str(error) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    """)
