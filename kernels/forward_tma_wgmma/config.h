@@ -58,6 +58,10 @@ constexpr bool q_in_registers(const Config& config) {
   return config.head_dim == 64 && (config.consumers < 3 || config.block_kv <= 64);
 }
 
+/// Two warpgroups have as many registers as a thread can name.
+constexpr bool divides_registers(const Config& config) {
+  return config.consumers > 1;
+}
 /// Registers of a thread, once the warpgroups have divided what the block has got at its launch.
 constexpr int consumer_registers(const Config& config) {
   return config.consumers == 1 ? 248 : config.consumers == 2 ? 232 : 160;

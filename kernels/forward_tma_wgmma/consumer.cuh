@@ -78,7 +78,7 @@ class Consumer {
     finish_scores(last && task.tiles == 1);
     release_q(task.tiles == 1);
     mask(task, 0);
-    softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_);
+    softmax_.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
 #pragma unroll 1
     for (;;) {
       weigh_tiles(task, last);
@@ -115,7 +115,7 @@ class Consumer {
     mask(next, 0);
     Softmax<C> softmax;
     Weights<C> r_weights;
-    softmax.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
+    softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
     device::wgmma_wait<0>();
     finish_output();
     store(task);
@@ -136,7 +136,7 @@ class Consumer {
     store(task);
     mask(next, 0);
     softmax_ = Softmax<C>{};
-    softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_);
+    softmax_.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
   }
 
   /// From the first tile's weights to the last one's, with the output of all before complete and

@@ -13,19 +13,27 @@ struct Shapes {
   Config many;       // rows enough for every multiprocessor
   Config long_rows;  // the same with many keys to each row
   Config few;        // fewer
+  Config split;      // so few that two blocks can share each row's keys
 };
 
 Shapes shapes(int head_dim) {
   if (head_dim == 64)
     return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2},
             .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3},
-            .few = {.consumers = 1, .block_kv = 128, .stages = 2}};
+            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
+            .split = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
   if (head_dim == 128) {
     const Config many{.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2};
-    return {.many = many, .long_rows = many, .few = {.consumers = 1, .block_kv = 128, .stages = 2}};
+    return {.many = many,
+            .long_rows = many,
+            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
+            .split = {.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2}};
   }
   const Config many{.consumers = 2, .block_kv = 64, .stages = 2};
-  return {.many = many, .long_rows = many, .few = {.consumers = 1, .block_kv = 64, .stages = 2}};
+  return {.many = many,
+          .long_rows = many,
+          .few = {.consumers = 1, .block_kv = 64, .stages = 2},
+          .split = {.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2}};
 }
 
 /// From how many keys on a third consumer pays: tiles that a mask crosses take it longer.
@@ -44,11 +52,11 @@ Config tiny(const Config& few) {
   return config;
 }
 
-/// Blocks that a row's keys are split over: two, where there are as many multiprocessors and two
-/// tiles for each. Clusters of four have lost everywhere.
-int splits_for(const Problem& problem, const Config& config, const GpuLimits& gpu) {
-  const bool room = tasks_of(problem, block_q(config)) * 2 <= gpu.multiprocessors;
-  return room && problem.seq_kv / config.block_kv >= 4 ? 2 : 1;
+/// Whether there are as many multiprocessors, and keys enough for each block. Clusters of four have
+/// lost everywhere.
+bool can_split(const Problem& problem, const Shapes& shape, const GpuLimits& gpu) {
+  const std::int64_t blocks = tasks_of(problem, block_q(shape.split)) * shape.split.kv_splits;
+  return blocks <= gpu.multiprocessors && problem.seq_kv >= 4 * shape.few.block_kv;
 }
 
 }  // namespace
@@ -72,8 +80,8 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
     config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
-  } else {
-    config.kv_splits = splits_for(problem, config, gpu);
+  } else if (can_split(problem, shape, gpu)) {
+    config = shape.split;
   }
   config.element = family::element_of(problem.dtype);
   config.head_dim = head_dim;
@@ -85,10 +93,8 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few)};
+      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split};
       if (head_dim == 64) of_head.push_back(shape.long_rows);
-      of_head.push_back(shape.few);
-      of_head.back().kv_splits = 2;
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

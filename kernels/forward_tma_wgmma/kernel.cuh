@@ -15,18 +15,29 @@
 
 namespace flashcore::forward_tma_wgmma {
 
+/// The barriers that announce the first copies.
 template <Config C>
-void init_barriers() {
+void init_first_barriers() {
+  auto& barriers = Shared<C>::barriers();
+  for (int consumer = 0; consumer < C.consumers; ++consumer)
+    device::init(barriers.q_full[0][consumer], 1);
+  device::init(barriers.k_full[0], 1);
+  device::init(barriers.v_full[0], 1);
+  device::fence_barrier_init();
+}
+
+template <Config C>
+void init_other_barriers() {
   auto& barriers = Shared<C>::barriers();
   constexpr int warps = 4;  // of a warpgroup
   for (int stage = 0; stage < C.q_stages; ++stage)
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
-      device::init(barriers.q_full[stage][consumer], 1);
+      if (stage > 0) device::init(barriers.q_full[stage][consumer], 1);
       device::init(barriers.q_empty[stage][consumer], warps);
     }
   for (int stage = 0; stage < C.stages; ++stage) {
-    device::init(barriers.k_full[stage], 1);
-    device::init(barriers.v_full[stage], 1);
+    if (stage > 0) device::init(barriers.k_full[stage], 1);
+    if (stage > 0) device::init(barriers.v_full[stage], 1);
     device::init(barriers.k_empty[stage], warps * C.consumers);
     device::init(barriers.v_empty[stage], warps * C.consumers);
   }
@@ -41,21 +52,21 @@ template <Config C>
 __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__ Params params) {
   static_assert(registers_suffice(C));
   Producer<C> producer(params);
+  // One warp each: the first copies set out as early as they can.
   if (device::thread_index() == 0) {
-    device::prefetch(params.q_map);
-    device::prefetch(params.k_map);
-    device::prefetch(params.v_map);
-    init_barriers<C>();
+    init_first_barriers<C>();
     producer.start();
+  } else if (device::thread_index() == 32) {
+    init_other_barriers<C>();
   }
   device::block_barrier();  // the barriers are initialised
   if constexpr (C.kv_splits > 1) device::cluster_arrive_relaxed();
 
   if (device::warpgroup_index() == 0) {
-    device::set_registers_down<producer_registers(C)>();
+    if constexpr (divides_registers(C)) device::set_registers_down<producer_registers(C)>();
     if (device::thread_index() == 0) producer.run();
   } else {
-    device::set_registers_up<consumer_registers(C)>();
+    if constexpr (divides_registers(C)) device::set_registers_up<consumer_registers(C)>();
     Consumer<C>(params, device::uniform(device::warpgroup_index()) - 1).run();
   }
 }

@@ -1,5 +1,6 @@
 // The merge of what the blocks of a cluster have summed over their shares of the keys: through
-// distributed shared memory, in the order of the blocks, so that the bits are the same every time.
+// distributed shared memory, a block's own first and then those of the blocks after it, so that the
+// bits are the same every time.
 //
 // A warp's 16 rows are two parts of 8, one for each half of its lanes' rows. Of a consumer's eight
 // parts every block finishes 8 / kv_splits, in the warp that holds its own sums of them; the other
@@ -29,14 +30,14 @@ class Merge {
       : consumer_(consumer), warp_(warp), lane_(lane), rank_(device::cluster_rank()) {}
 
   /// Of part `half` of the warp.
-  int owner(int half) const { return (warp_ * 2 + half) / own_parts; }
+  int owner(int half) const { return owner_of(warp_ * 2 + half); }
   bool owns(int half) const { return owner(half) == rank_; }
 
   /// Prepares the barrier of a warp for what others will send of its rows.
   static void init_barrier(device::Mbarrier& barrier, int warp) {
     int count = 0;
     for (int half = 0; half < 2; ++half)
-      if ((warp * 2 + half) / own_parts == device::cluster_rank()) ++count;
+      if (owner_of(warp * 2 + half) == device::cluster_rank()) ++count;
     device::init(barrier, 1);
     device::arrive_and_expect(barrier, count * (C.kv_splits - 1) * part_bytes);
   }
@@ -68,30 +69,42 @@ class Merge {
 
   /// Leaves the whole cluster's output and row in place of this block's own.
   void finish(int half, Output<C>& r_out, device::LazySoftmax& row) const {
-    device::LazySoftmax whole;
+    device::LazySoftmax whole = row;
 #pragma unroll
-    for (int rank = 0; rank < C.kv_splits; ++rank)
+    for (int i = 1; i < C.kv_splits; ++i)
       whole.reference_max =
-          device::maximum(whole.reference_max, row_of(rank, half, row).reference_max);
-    float sums[C.head_dim / 4] = {};
-#pragma unroll 1
-    for (int rank = 0; rank < C.kv_splits; ++rank) {
-      const device::LazySoftmax part = row_of(rank, half, row);
+          device::maximum(whole.reference_max, sent_row(sender(i), half).reference_max);
+    const float own_factor = device::exp2_approx(row.reference_max - whole.offset());
+    whole.row_sum *= own_factor;
+#pragma unroll
+    for (int v = 0; v < vectors; ++v)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) r_out[element(v, half, i)] *= own_factor;
+#pragma unroll(C.kv_splits == 2 ? 2 : 1)
+    for (int i = 1; i < C.kv_splits; ++i) {
+      const device::LazySoftmax part = sent_row(sender(i), half);
       const float factor = device::exp2_approx(part.reference_max - whole.offset());
       whole.row_sum += part.row_sum * factor;
 #pragma unroll
       for (int v = 0; v < vectors; ++v) {
-        const auto part_sums = rank == rank_ ? own_sums(v, half, r_out) : sent_sums(rank, v, half);
+        const auto part_sums = sent_sums(sender(i), v, half);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) sums[v * 4 + i] += part_sums.values[i] * factor;
+        for (int e = 0; e < 4; ++e) r_out[element(v, half, e)] += part_sums.values[e] * factor;
       }
     }
-#pragma unroll
-    for (int i = 0; i < C.head_dim / 4; ++i) r_out[element(i / 4, half, i % 4)] = sums[i];
     row = whole;
   }
 
  private:
+  /// Parts are dealt one by one, so that all warps finish as many.
+  static constexpr int owner_of(int part) {
+    return part % C.kv_splits;
+  }
+  /// The i-th block after this one.
+  int sender(int i) const {
+    return (rank_ + i) % C.kv_splits;
+  }
+
   /// Of the lane's sums of a row: four in each vector.
   static constexpr int element(int vector, int half, int i) {
     return (vector * 2 + i / 2) * 4 + half * 2 + i % 2;
@@ -106,12 +119,11 @@ class Merge {
   }
   /// Of a sender's part among those that the owner gets.
   int offset(int sender, int half) const {
-    return (sender * own_parts + (warp_ * 2 + half) % own_parts) * part_bytes;
+    return (sender * own_parts + (warp_ * 2 + half) / C.kv_splits) * part_bytes;
   }
-  device::LazySoftmax row_of(int rank, int half, const device::LazySoftmax& own) const {
-    if (rank == rank_) return own;
+  device::LazySoftmax sent_row(int sender, int half) const {
     const auto sent = device::load_vector<float, 2>(reinterpret_cast<const float*>(
-        Shared<C>::parts(consumer_) + offset(rank, half) + sums_bytes + lane_ / 4 * row_bytes));
+        Shared<C>::parts(consumer_) + offset(sender, half) + sums_bytes + lane_ / 4 * row_bytes));
     device::LazySoftmax row;
     row.reference_max = sent.values[0];
     row.row_sum = sent.values[1];

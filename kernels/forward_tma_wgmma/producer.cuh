@@ -13,14 +13,17 @@ class Producer {
  public:
   explicit Producer(const Params& params) : params_(params), schedule_(params) {}
 
-  /// The first copies, by the thread that has initialised the barriers and before others know.
+  /// The first copies, to places that nobody has used, by the thread that has initialised the
+  /// barriers which announce them and before others know.
   void start() {
     if (!schedule_.has_task()) return;
-    task_ = task_of<C>(params_, schedule_.index());
     place_ = place_of(params_, schedule_.index());
-    copy_k(0);
-    copy_q();
-    copy_v(0);
+    // Q's place is known sooner; with more consumers its rows are more copies than K's tile.
+    if (C.consumers == 1) copy_q<false>();
+    task_ = task_of<C>(params_, schedule_.index());
+    copy_k<false>(0);
+    if (C.consumers > 1) copy_q<false>();
+    copy_v<false>(0);
   }
 
   void run() {
@@ -57,28 +60,33 @@ class Producer {
                           batch);
   }
 
-  /// Of the task that the schedule is at.
+  /// Of the task that the schedule is at. Each waits for its place, unless it is the first to use
+  /// it.
+  template <bool waits = true>
   void copy_q() {
     const TaskPlace place = place_of(params_, schedule_.index());
     const int first_row = static_cast<int>(place.q_block) * block_q(C);
 #pragma unroll
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
-      device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
+      if (waits)
+        device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
       copy_columns(params_.q_map, S::q(q_ring_.stage, consumer), q_column_bytes,
                    barriers_.q_full[q_ring_.stage][consumer], first_row + consumer * warpgroup_rows,
                    place.head, place.batch);
     }
     q_ring_.advance();
   }
+  template <bool waits = true>
   void copy_k(int tile) {
-    device::wait_suspended(barriers_.k_empty[k_ring_.stage], k_ring_.parity ^ 1);
+    if (waits) device::wait_suspended(barriers_.k_empty[k_ring_.stage], k_ring_.parity ^ 1);
     copy_columns(params_.k_map, S::k(k_ring_.stage), S::kv_column_bytes,
                  barriers_.k_full[k_ring_.stage], first_key_of<C>(task_, tile), place_.kv_head,
                  place_.batch);
     k_ring_.advance();
   }
+  template <bool waits = true>
   void copy_v(int tile) {
-    device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);
+    if (waits) device::wait_suspended(barriers_.v_empty[v_ring_.stage], v_ring_.parity ^ 1);
     copy_columns(params_.v_map, S::v(v_ring_.stage), S::kv_column_bytes,
                  barriers_.v_full[v_ring_.stage], first_key_of<C>(task_, tile), place_.kv_head,
                  place_.batch);

@@ -67,9 +67,22 @@ struct Softmax {
   float factors[2];    // what the output so far is to be multiplied with
   bool moved = false;  // whether any of the warp's factors is not 1
 
+  /// Of a row's first tile: relative to 0, unless that makes weights too small, or too large.
+  void weigh_first(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+    // Beside other warpgroups, registers do not suffice for both ways.
+    if constexpr (C.consumers > 1) return weigh_carefully(r_scores, scale_log2e, r_weights);
+    const float offsets[2] = {};
+    float sums[2];
+    exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+    bool suits = true;
+    for (const float sum : sums) suits = suits && sum > smallest_sum && sum < largest_sum;
+    if (device::warp_any(!suits)) return weigh_carefully(r_scores, scale_log2e, r_weights);
+    for (int half = 0; half < 2; ++half)
+      rows[half] = {.reference_max = 0.0F, .row_sum = sums[half]};
+  }
+
+  /// Of any other tile.
   void weigh(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
-    // A cluster's blocks have few tiles each: what counts there is how much code they fetch.
-    if constexpr (C.kv_splits > 1) return weigh_carefully(r_scores, scale_log2e, r_weights);
     const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
     float sums[2];
     exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
@@ -83,8 +96,18 @@ struct Softmax {
     rows[1].row_sum += sums[1];
   }
 
-  /// The same with the tile's maximum, which is taken for the reference where the one before has
-  /// fallen behind.
+  void rescale(Output<C>& r_out) const {
+    if (!moved) return;
+#pragma unroll
+    for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
+  }
+
+ private:
+  static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
+  static constexpr float smallest_sum = 0.125F;   // and 2^-14 with all its bits
+
+  /// With the tile's maximum, which is taken for the reference where the one before has fallen
+  /// behind.
   void weigh_carefully(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     float offsets[2];
 #pragma unroll
@@ -104,15 +127,6 @@ struct Softmax {
     rows[0].row_sum += sums[0];
     rows[1].row_sum += sums[1];
   }
-
-  void rescale(Output<C>& r_out) const {
-    if (!moved) return;
-#pragma unroll
-    for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
-  }
-
- private:
-  static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
 };
 
 }  // namespace flashcore::forward_tma_wgmma
