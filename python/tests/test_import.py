@@ -26,9 +26,10 @@ def test_importing_brings_neither_torch_nor_numpy():
 
 
 def test_importing_takes_less_than_50_ms():
+    """Of the processor's time, because a busy machine takes longer by the clock."""
     code = (
-        "import time; start = time.perf_counter(); import flashcore;"
-        "print(1e3 * (time.perf_counter() - start))"
+        "import time; start = time.process_time(); import flashcore;"
+        "print(1e3 * (time.process_time() - start))"
     )
     assert min(float(run(code)) for _ in range(5)) < 50
 

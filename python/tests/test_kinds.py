@@ -136,7 +136,7 @@ def test_streams_of_every_kind_have_an_address():
 
 
 @pytest.mark.parametrize("library", ["cupy", "jax"])
-def test_arrays_on_a_gpu_match_numpys(library):
+def test_arrays_of_other_libraries_match_numpys(library):
     xp = pytest.importorskip(
         "jax.numpy" if library == "jax" else "cupy", reason=f"{library} is not installed"
     )

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 import flashcore
 import flashcore.torch
+from calls import assert_equal, random_call
 
 sdpa = F.scaled_dot_product_attention
 flash = flashcore.torch.scaled_dot_product_attention
-TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
 @pytest.fixture(autouse=True)
@@ -28,40 +28,6 @@ def no_grad():
     torch._dynamo.reset()
     with torch.no_grad():
         yield
-
-
-def dtypes_of(device):
-    return [torch.float16, torch.bfloat16] + [torch.float32] * (device == "cpu")
-
-
-def random_call(seed: int, device: str):
-    """(query, key, value), options: a call that both sides support."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def pick(choices):
-        return choices[int(torch.randint(len(choices), (), generator=generator))]
-
-    dtype = pick(dtypes_of(device))
-    heads_kv, group = pick([1, 2, 3]), pick([1, 1, 2, 4])
-    seq_q, seq_kv = pick([1, 2, 17, 64, 100, 129]), pick([1, 3, 64, 65, 128, 200])
-    batch, head_dim = pick([1, 2, 3]), pick([16, 32, 64, 80, 128])
-
-    def draw(heads, seq):
-        shape = (batch, seq, heads, head_dim) if bshd else (batch, heads, seq, head_dim)
-        x = torch.randn(shape, generator=generator).to(device, dtype)
-        return x.transpose(1, 2) if bshd else x
-
-    bshd = pick([False, True])
-    tensors = (draw(heads_kv * group, seq_q), draw(heads_kv, seq_kv), draw(heads_kv, seq_kv))
-    options = {"is_causal": pick([False, True]), "enable_gqa": group > 1}
-    if pick([False, True]):
-        options["scale"] = pick([0.05, 0.5])
-    return tensors, options
-
-
-def assert_equal(ours, theirs):
-    assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-    assert (ours - theirs).abs().max() <= TOLERANCE[ours.dtype]
 
 
 def tensors(*shape, device="cpu", dtype=None, seed=0):

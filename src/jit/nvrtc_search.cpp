@@ -50,17 +50,21 @@ Place nvcc_toolkit(const SearchEnvironment& environment) {
   return {"nvcc's toolkit (no nvcc on PATH)", {}};
 }
 
-/// lib/python3*/site-packages of a virtual environment: the layouts of the nvidia-cuda-nvrtc wheels
-/// for CUDA 13 and 12.
-void add_wheel_directories(const fs::path& venv, std::vector<fs::path>& directories) {
+/// The layouts of the nvidia-cuda-nvrtc wheels for CUDA 13 and 12, in a folder of Python packages.
+void add_wheel_directories(const fs::path& packages, std::vector<fs::path>& directories) {
+  for (const char* package : {"cu13/lib", "cuda_nvrtc/lib"})
+    directories.push_back(packages / "nvidia" / package);
+}
+
+/// lib/python3*/site-packages of a virtual environment.
+std::vector<fs::path> package_folders(const fs::path& venv) {
   std::error_code error;
-  std::vector<fs::path> pythons;
+  std::vector<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(venv / "lib", error))
-    if (entry.path().filename().string().starts_with("python3")) pythons.push_back(entry.path());
-  std::sort(pythons.begin(), pythons.end());
-  for (const fs::path& python : pythons)
-    for (const char* package : {"cu13/lib", "cuda_nvrtc/lib"})
-      directories.push_back(python / "site-packages" / "nvidia" / package);
+    if (entry.path().filename().string().starts_with("python3"))
+      folders.push_back(entry.path() / "site-packages");
+  std::sort(folders.begin(), folders.end());
+  return folders;
 }
 
 Place wheels(const SearchEnvironment& environment) {
@@ -72,9 +76,18 @@ Place wheels(const SearchEnvironment& environment) {
   std::string names;
   for (const fs::path& venv : venvs) {
     names += (names.empty() ? "" : ", ") + venv.string();
-    add_wheel_directories(venv, place.directories);
+    for (const fs::path& folder : package_folders(venv))
+      add_wheel_directories(folder, place.directories);
   }
   place.name += fmt::format(" ({})", names.empty() ? "nowhere" : names);
+  return place;
+}
+
+/// Where this library is part of a Python package: NVIDIA's packages beside it, as PyTorch needs.
+Place packages_beside(const SearchEnvironment& environment) {
+  Place place{"NVIDIA's Python packages beside this one", {}};
+  for (const fs::path& directory : environment.binary_directories)  // flashcore/_native or /bin
+    add_wheel_directories((directory / ".." / "..").lexically_normal(), place.directories);
   return place;
 }
 
@@ -120,11 +133,15 @@ CandidateList find_nvrtc(const SearchEnvironment& environment) {
     return list;
   }
   const bool prefer_wheels = environment.variable("FLASHCORE_CUDA") == "wheels";
-  if (prefer_wheels) search(wheels(environment), list);
+  const auto search_wheels = [&] {
+    search(wheels(environment), list);
+    search(packages_beside(environment), list);
+  };
+  if (prefer_wheels) search_wheels();
   search(cuda_home(environment), list);
   search(nvcc_toolkit(environment), list);
   search({"/usr/local/cuda", {"/usr/local/cuda/lib64"}}, list);
-  if (!prefer_wheels) search(wheels(environment), list);
+  if (!prefer_wheels) search_wheels();
   for (const char* name : library_names) list.candidates.push_back({name, false});
   return list;
 }

@@ -31,7 +31,8 @@ struct CandidateList {
 };
 
 /// In order: $FLASHCORE_NVRTC alone when it is set; $CUDA_HOME, nvcc's toolkit, /usr/local/cuda,
-/// the wheels' virtual environment (first when FLASHCORE_CUDA=wheels), the loader's own search.
+/// the wheels' virtual environment and those beside this library in a Python package (both first
+/// when FLASHCORE_CUDA=wheels), the loader's own search.
 CandidateList find_nvrtc(const SearchEnvironment& environment);
 
 }  // namespace flashcore::jit

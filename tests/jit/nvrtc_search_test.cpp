@@ -48,6 +48,12 @@ TEST_F(NvrtcSearch, AnExplicitFileIsTheOnlyOne) {
   EXPECT_EQ(list.candidates[0].file, "/asked/for.so");
 }
 
+TEST_F(NvrtcSearch, APythonPackageFindsTheWheelsInstalledBesideIt) {
+  // The library is in build/bin, so a folder of packages that it were in is two levels up.
+  const std::string wheel = put("nvidia/cu13/lib/libnvrtc.so.13");
+  EXPECT_EQ(first({{"FLASHCORE_CUDA", "wheels"}}), wheel);
+}
+
 TEST_F(NvrtcSearch, PrefersCudaHomeThenTheToolkitOfNvcc) {
   const std::string home = put("home/lib64/libnvrtc.so.12");
   const std::string toolkit = put("toolkit/lib64/libnvrtc.so.13");
