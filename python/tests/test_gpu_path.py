@@ -101,6 +101,7 @@ def test_a_library_without_streams_is_waited_for():
     run("""
     flashcore.attention(draw(), draw(), draw())
     assert calls("cuCtxSynchronize") == 1
+    assert fake.fake_launch_stream() is None and set(CudaArray.asked_streams) == {1}
     assert flashcore.last_choice().backend == "cuda"
     """)
 

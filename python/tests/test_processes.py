@@ -48,7 +48,7 @@ def test_other_threads_run_while_a_call_computes():
     counted = steps[0] - before
     done.set()
     thread.join()
-    assert counted > 0
+    assert counted > 10  # one step, when the call returns, says nothing
 
 
 def test_threads_remember_their_own_choice():
@@ -92,8 +92,8 @@ def test_a_child_uses_a_gpu_or_says_why_not(torch, method):
     flashcore.attention(q, q.clone(), q.clone())
     context = multiprocessing.get_context(method)
     if method == "fork":
-        # The parent's tensor, because torch lets a child make none.
-        answer = in_forked_child(lambda: flashcore.attention(q, q, q))
+        k, v, out = (torch.zeros_like(q) for _ in range(3))  # torch lets a child make none
+        answer = in_forked_child(lambda: flashcore.attention(q, k, v, out=out))
         assert (
             answer.startswith("RuntimeError: device: CUDA cannot be used here")
             and "spawn" in answer
