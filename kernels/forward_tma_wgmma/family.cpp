@@ -174,7 +174,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     config.q_stages = 1;  // a block of a cluster has one task
     for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
       for (const int block_kv : {64, 128})
-        for (config.stages = 1; config.stages <= 2; ++config.stages)
+        for (config.stages = 1; config.stages <= 4; ++config.stages)
           for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2) {
             config.block_kv = block_kv;
             configs.push_back(config);

@@ -101,13 +101,15 @@ class Worker {
     return {{"report", gate::ptxas_to_json(gate::resource_report(*family, config, arch))}};
   }
 
-  /// On the same inputs for every Config: drawing them can take longer than the call.
+  /// On the same inputs for every Config: drawing them, and the oracle's answer to them, can take
+  /// longer than all the calls.
   json screen() {
     if (!inputs_ || inputs_->problem != problem_ || inputs_seed_ != seed_) {
       inputs_ = core::HostCall::random(problem_, seed_);
+      sample_ = gate::correctness_sample(*inputs_, seed_);
       inputs_seed_ = seed_;
     }
-    const gate::Screening screening = gate::screen(target(), *inputs_, seed_);
+    const gate::Screening screening = gate::screen(target(), *inputs_, *sample_);
     return {{"correct", screening.accuracy.correct},
             {"max_error", screening.accuracy.max_error},
             {"finite", screening.accuracy.finite},
@@ -161,6 +163,7 @@ class Worker {
   std::optional<gate::Target> target_;
   std::unique_ptr<Stopwatch> stopwatch_;
   std::optional<core::HostCall> inputs_;
+  std::optional<gate::Sample> sample_;  // of inputs_
   std::uint64_t inputs_seed_ = 0;
 };
 

@@ -17,6 +17,9 @@ struct Strides {
   std::int64_t head = 0;
   std::int64_t seq = 0;
 
+  [[nodiscard]] std::int64_t offset(std::int64_t b, std::int64_t h, std::int64_t row) const {
+    return b * batch + h * head + row * seq;
+  }
   bool operator==(const Strides&) const = default;
 };
 

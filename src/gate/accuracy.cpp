@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "core/half.h"
-#include "cpu/oracle.h"
 
 namespace flashcore::gate {
 
@@ -54,11 +53,11 @@ double max_difference(const std::vector<double>& a, const std::vector<double>& b
 /// Walks the results of one call beside the oracle's.
 class Comparison {
  public:
-  Comparison(HostCall& call, bool lse_written, bool normal_inputs)
+  Comparison(const HostCall& call, const Reference& reference, bool lse_written, bool normal_inputs)
       : call_(call),
         problem_(call.problem),
-        expected_(cpu::oracle(call.problem, call.arguments())),
-        plain_(cpu::plain(call.problem, call.arguments())),
+        expected_(reference.expected),
+        plain_(reference.plain),
         lse_written_(lse_written),
         normal_inputs_(normal_inputs),
         finest_unit_(unit_in_last_place(Dtype::float32, largest_finite(call.v))),
@@ -146,10 +145,10 @@ class Comparison {
     if (result_.reason.empty()) result_.reason = std::move(reason);
   }
 
-  HostCall& call_;
+  const HostCall& call_;
   const Problem& problem_;
-  OracleResult expected_;
-  OracleResult plain_;
+  const OracleResult& expected_;
+  const OracleResult& plain_;
   bool lse_written_;
   bool normal_inputs_;
   double finest_unit_;
@@ -168,8 +167,17 @@ double absolute_bound(Dtype dtype) {
   return std::numeric_limits<double>::infinity();
 }
 
+Reference reference_of(HostCall& call) {
+  return {cpu::oracle(call.problem, call.arguments()), cpu::plain(call.problem, call.arguments())};
+}
+
+Accuracy check_accuracy(const HostCall& call, const Reference& reference, bool lse_written,
+                        bool normal_inputs) {
+  return Comparison(call, reference, lse_written, normal_inputs).run();
+}
+
 Accuracy check_accuracy(HostCall& call, bool lse_written, bool normal_inputs) {
-  return Comparison(call, lse_written, normal_inputs).run();
+  return check_accuracy(call, reference_of(call), lse_written, normal_inputs);
 }
 
 }  // namespace flashcore::gate

@@ -80,7 +80,7 @@ std::string run_trial(const Target& target, std::uint64_t seed) {
 GateResult run_correctness(const Target& target, const RunOptions& options) {
   HostCall call = HostCall::random(target.problem(), options.seed);
   target.run(call);
-  const Accuracy accuracy = check_sampled(call, true, options.seed, correctness_budget);
+  const Accuracy accuracy = correctness_sample(call, options.seed).check(call, true);
   std::vector<Check> checks{{.what = "incorrect_calls", .measured = accuracy.correct ? 0.0 : 1.0}};
   if (const auto limit = absolute_error_limit(target.problem()))
     checks.push_back({.what = "max_error", .measured = accuracy.max_error, .limit = *limit});
@@ -102,10 +102,14 @@ GateResult run_determinism(const Target& target, const RunOptions& options) {
                fmt::format("{} runs, hash {:016x}", hashes.size(), hashes.front()));
 }
 
-Screening screen(const Target& target, HostCall& call, std::uint64_t seed) {
+Sample correctness_sample(HostCall& call, std::uint64_t seed) {
+  return {call, seed, correctness_budget};
+}
+
+Screening screen(const Target& target, HostCall& call, const Sample& sample) {
   Screening screening;
   const std::uint64_t hash = hash_of_run(target, call, 0);
-  screening.accuracy = check_sampled(call, true, seed, correctness_budget);
+  screening.accuracy = sample.check(call, true);
   screening.deterministic = true;
   for (int run = 1; run < determinism_runs; ++run)
     screening.deterministic = screening.deterministic && hash_of_run(target, call, run) == hash;

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "gate/accuracy.h"
 #include "gate/gate.h"
+#include "gate/sampling.h"
 #include "gate/target.h"
 
 namespace flashcore::gate {
@@ -33,8 +33,10 @@ struct Screening {
 };
 
 /// The call of the target's Problem, N(0,1) inputs, run as the two gates above run it: what a tuner
-/// asks of every candidate. The outputs' contents do not matter.
-Screening screen(const Target& target, core::HostCall& call, std::uint64_t seed);
+/// asks of every candidate, with the sample that the correctness gate takes of such a call. The
+/// outputs' contents do not matter.
+Screening screen(const Target& target, core::HostCall& call, const Sample& sample);
+Sample correctness_sample(core::HostCall& call, std::uint64_t seed);
 
 /// On the emulator: the extra turns of the banks that the tiles' copies and loads took, for a
 /// family that promises none.

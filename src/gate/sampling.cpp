@@ -21,51 +21,30 @@ namespace {
 
 constexpr std::int64_t rows_per_block = 16;
 
-struct Place {
-  std::int64_t batch, head, first;
-};
-
-/// Copies `rows` rows from one tensor into the beginning of a dense one.
-void copy_rows(const HostTensor& from, const Strides& strides, const Place& place,
+/// Copies `rows` rows, the first at element `begin`, from one tensor into the beginning of a dense
+/// one.
+void copy_rows(const HostTensor& from, const Strides& strides, std::int64_t begin,
                std::int64_t rows, std::int64_t head_dim, HostTensor& to) {
   const std::size_t size = core::size_of(from.dtype());
   for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t source =
-        place.batch * strides.batch + place.head * strides.head + (place.first + row) * strides.seq;
+    const std::int64_t source = begin + row * strides.seq;
     std::memcpy(to.data() + static_cast<std::size_t>(row * head_dim) * size,
                 from.data() + static_cast<std::size_t>(source) * size,
                 static_cast<std::size_t>(head_dim) * size);
   }
 }
 
-/// Where a block of rows may start: see extract_rows.
-Place draw_place(const Problem& p, std::int64_t rows, std::mt19937_64& generator) {
-  const auto below = [&](std::int64_t count) {
-    return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(count));
-  };
+std::int64_t draw_below(std::int64_t count, std::mt19937_64& generator) {
+  return static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(count));
+}
+
+/// The first row that a block may have: see extract_rows.
+std::int64_t draw_first(const Problem& p, std::int64_t rows, std::mt19937_64& generator) {
   const bool window_alone =
       p.mask.kind == MaskKind::none && (p.mask.window_left >= 0 || p.mask.window_right >= 0);
   const bool top_left = p.mask.kind == MaskKind::causal_top_left;
   const std::int64_t last = (top_left ? std::min(p.seq_q, p.seq_kv) : p.seq_q) - rows;
-  return {below(p.batch), below(p.heads_q), window_alone ? last : below(last + 1)};
-}
-
-/// The largest errors, and the reason of the first block that is incorrect.
-Accuracy worst_of(const std::vector<Place>& places, const std::vector<Accuracy>& accuracies) {
-  Accuracy worst;
-  worst.correct = true;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const Accuracy& accuracy = accuracies[i];
-    worst.max_error = std::max(worst.max_error, accuracy.max_error);
-    worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
-    worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
-    worst.finite = worst.finite && accuracy.finite;
-    if (accuracy.correct || !worst.correct) continue;
-    worst.correct = false;
-    worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", places[i].batch,
-                               places[i].head, places[i].first, accuracy.reason);
-  }
-  return worst;
+  return window_alone ? last : draw_below(last + 1, generator);
 }
 
 }  // namespace
@@ -89,35 +68,75 @@ HostCall extract_rows(const HostCall& call, std::int64_t batch, std::int64_t hea
                   .o = HostTensor(p.dtype, rows * p.head_dim),
                   .lse = std::vector<float>(static_cast<std::size_t>(rows))};
   const std::int64_t kv_head = head / p.group_size();
-  copy_rows(call.q, p.q_strides, {batch, head, first}, rows, p.head_dim, result.q);
-  copy_rows(call.o, p.o_strides, {batch, head, first}, rows, p.head_dim, result.o);
-  copy_rows(call.k, p.k_strides, {batch, kv_head, 0}, block.seq_kv, p.head_dim, result.k);
-  copy_rows(call.v, p.v_strides, {batch, kv_head, 0}, block.seq_kv, p.head_dim, result.v);
+  copy_rows(call.q, p.q_strides, p.q_strides.offset(batch, head, first), rows, p.head_dim,
+            result.q);
+  copy_rows(call.o, p.o_strides, p.o_strides.offset(batch, head, first), rows, p.head_dim,
+            result.o);
+  copy_rows(call.k, p.k_strides, p.k_strides.offset(batch, kv_head, 0), block.seq_kv, p.head_dim,
+            result.k);
+  copy_rows(call.v, p.v_strides, p.v_strides.offset(batch, kv_head, 0), block.seq_kv, p.head_dim,
+            result.v);
   for (std::int64_t row = 0; row < rows; ++row)
     result.lse[static_cast<std::size_t>(row)] =
-        call.lse[static_cast<std::size_t>(batch * p.lse_strides.batch + head * p.lse_strides.head +
-                                          (first + row) * p.lse_strides.seq)];
+        call.lse[static_cast<std::size_t>(p.lse_strides.offset(batch, head, first + row))];
   return result;
 }
 
-Accuracy check_sampled(HostCall& call, bool normal_inputs, std::uint64_t seed, double budget) {
+Sample::Sample(HostCall& call, std::uint64_t seed, double budget) {
   const Problem& p = call.problem;
   const double row_cost = static_cast<double>(p.seq_kv * p.head_dim);
   const double all_rows = static_cast<double>(p.batch * p.heads_q * p.seq_q);
-  if (all_rows * row_cost <= budget) return check_accuracy(call, true, normal_inputs);
-
+  if (all_rows * row_cost <= budget) {
+    references_.push_back(reference_of(call));
+    return;
+  }
   std::mt19937_64 generator(seed);
-  const std::int64_t rows = std::min({rows_per_block, p.seq_q, p.seq_kv});
+  rows_ = std::min({rows_per_block, p.seq_q, p.seq_kv});
   const auto blocks =
-      static_cast<int>(std::max(1.0, budget / (row_cost * static_cast<double>(rows))));
-  std::vector<Place> places;
-  for (int i = 0; i < blocks; ++i) places.push_back(draw_place(p, rows, generator));
-  std::vector<Accuracy> accuracies(places.size());
-  core::parallel_for(places.size(), [&](std::size_t i) {
-    HostCall block = extract_rows(call, places[i].batch, places[i].head, places[i].first, rows);
-    accuracies[i] = check_accuracy(block, true, normal_inputs);
+      static_cast<int>(std::max(1.0, budget / (row_cost * static_cast<double>(rows_))));
+  for (int i = 0; i < blocks; ++i) {
+    const std::int64_t batch = draw_below(p.batch, generator);
+    const std::int64_t head = draw_below(p.heads_q, generator);
+    places_.push_back({batch, head, draw_first(p, rows_, generator)});
+  }
+  references_.resize(places_.size());
+  core::parallel_for(places_.size(), [&](std::size_t i) {
+    HostCall block = extract_rows(call, places_[i].batch, places_[i].head, places_[i].first, rows_);
+    references_[i] = reference_of(block);
   });
-  return worst_of(places, accuracies);
+}
+
+Accuracy Sample::check(const HostCall& call, bool normal_inputs) const {
+  if (places_.empty()) return check_accuracy(call, references_.front(), true, normal_inputs);
+  std::vector<Accuracy> accuracies(places_.size());
+  core::parallel_for(places_.size(), [&](std::size_t i) {
+    const HostCall block =
+        extract_rows(call, places_[i].batch, places_[i].head, places_[i].first, rows_);
+    accuracies[i] = check_accuracy(block, references_[i], true, normal_inputs);
+  });
+  return worst_of(accuracies);
+}
+
+/// The largest errors, and the reason of the first block that is incorrect.
+Accuracy Sample::worst_of(const std::vector<Accuracy>& accuracies) const {
+  Accuracy worst;
+  worst.correct = true;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const Accuracy& accuracy = accuracies[i];
+    worst.max_error = std::max(worst.max_error, accuracy.max_error);
+    worst.plain_error = std::max(worst.plain_error, accuracy.plain_error);
+    worst.max_lse_error = std::max(worst.max_lse_error, accuracy.max_lse_error);
+    worst.finite = worst.finite && accuracy.finite;
+    if (accuracy.correct || !worst.correct) continue;
+    worst.correct = false;
+    worst.reason = fmt::format("batch {}, head {}, rows from {}: {}", places_[i].batch,
+                               places_[i].head, places_[i].first, accuracy.reason);
+  }
+  return worst;
+}
+
+Accuracy check_sampled(HostCall& call, bool normal_inputs, std::uint64_t seed, double budget) {
+  return Sample(call, seed, budget).check(call, normal_inputs);
 }
 
 }  // namespace flashcore::gate
