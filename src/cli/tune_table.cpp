@@ -74,6 +74,7 @@ int tune_on_table(const TuneFlags& flags) {
   if (!flags.json.empty()) io::OutputFile{flags.json};  // found out now
   const tune::Replay replay(tune::read_table(flags.simulate));
   if (flags.seeds == 1) return search_table(flags, replay);
+  if (!flags.plot.empty()) io::make_folder(flags.plot, "plot");
   const auto points = tune::study(replay, search_options(flags), flags.seeds);
   fmt::print("Slower than the table's best, median over {} seeds (and quartiles):\n{}", flags.seeds,
              study_table(points));

@@ -107,4 +107,12 @@ void OutputFile::commit() {
   descriptor_ = -1;
 }
 
+void make_folder(const std::filesystem::path& folder, std::string_view option) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    core::fail(core::Status::io, "{}: {} cannot be made: {}", option, folder.string(),
+               error.message());
+}
+
 }  // namespace flashcore::io

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace flashcore::io {
 
@@ -44,5 +46,8 @@ class OutputFile {
   std::string temporary_;
   int descriptor_ = -1;
 };
+
+/// Makes the folder that an option names, and those around it, where they are not. Throws io.
+void make_folder(const std::filesystem::path& folder, std::string_view option);
 
 }  // namespace flashcore::io

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
+#include "io/file.h"
 #include "io/json_reader.h"
 #include "report/html.h"
 #include "report/page.h"
@@ -29,10 +29,7 @@ Results read_files(const std::vector<std::string>& files) {
 }
 
 Drawn write_report(const Results& results, const fs::path& gnuplot, const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    core::fail(core::Status::io, "out: {} cannot be made: {}", folder.string(), error.message());
+  io::make_folder(folder, "out");
   const std::pair<const char*, std::optional<Picture>> candidates[] = {
       {"ladder: no rung was timed beside SDPA's flash backend at the mission shape",
        ladder_picture(results.cases)},

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "io/file.h"
 #include "io/problem_json.h"
 #include "report/html.h"
 #include "report/page.h"
@@ -74,10 +74,7 @@ std::string about(const JournalRun& run) {
 
 Drawn write_tuning_report(const std::vector<JournalRun>& runs, const fs::path& gnuplot,
                           const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    core::fail(core::Status::io, "out: {} cannot be made: {}", folder.string(), error.message());
+  io::make_folder(folder, "out");
   Drawn drawn;
   std::string body;
   std::vector<Results::Source> sources;

@@ -76,5 +76,16 @@ TEST(OutputFile, RefusesWhatIsNoRegularFile) {
                        "absent/o.npy: cannot write: No such file or directory"));
 }
 
+TEST(MakeFolder, MakesThoseAroundItTooAndNamesTheOptionWhereItCannot) {
+  const test::TempDir directory;
+  make_folder(directory.file("a/b"), "out");
+  make_folder(directory.file("a/b"), "out");
+  EXPECT_TRUE(std::filesystem::is_directory(directory.file("a/b")));
+  write_text(directory.file("file"), "kept");
+  EXPECT_TRUE(contains(error_of([&] { make_folder(directory.file("file/b"), "plot"); }),
+                       "plot: " + directory.file("file/b") + " cannot be made"));
+  EXPECT_EQ(read_text(directory.file("file")), "kept");
+}
+
 }  // namespace
 }  // namespace flashcore::io
