@@ -33,7 +33,7 @@ constexpr dispatch::Device emulator{.backend = dispatch::Backend::emulator};
 constexpr std::array emulated_dtypes{core::Dtype::float16, core::Dtype::bfloat16};
 
 /// What a call's random inputs are changed by.
-enum class Twist : std::uint8_t { none, negative_scale, nan_in_a_key };
+enum class Twist : std::uint8_t { none, negative_scale, nan_in_a_key, scores_far_from_zero };
 
 struct EmulatedProblem {
   core::Problem problem;
@@ -42,10 +42,27 @@ struct EmulatedProblem {
   Twist twist = Twist::none;
 };
 
+/// Moves scores far above zero in the first head, far below in the second, and either way by turns
+/// in the third.
+void move_scores(core::HostCall& call) {
+  const core::Problem& p = call.problem;
+  for (std::int64_t b = 0; b < p.batch; ++b) {
+    for (std::int64_t h = 0; h < p.heads_q; ++h)
+      for (std::int64_t row = 0; row < p.seq_q; ++row) {
+        const bool above = h % 3 == 0 || (h % 3 == 2 && row % 2 == 0);
+        call.q.set(p.q_strides.offset(b, h, row), above ? 48.0F : -48.0F);
+      }
+    for (std::int64_t h = 0; h < p.heads_kv; ++h)
+      for (std::int64_t key = 0; key < p.seq_kv; ++key)
+        call.k.set(p.k_strides.offset(b, h, key), 12.0F);
+  }
+}
+
 core::HostCall call_of(const EmulatedProblem& of) {
   const core::Problem& problem = of.problem;
   auto call = core::HostCall::random(problem, of.seed);
   if (of.twist == Twist::negative_scale) call.scale = -call.scale;
+  if (of.twist == Twist::scores_far_from_zero) move_scores(call);
   if (of.twist == Twist::nan_in_a_key && problem.seq_kv > 0) {
     // Of the first head: the masks hide it from some of the rows.
     const auto key = static_cast<std::int64_t>(of.seed) * 37 % problem.seq_kv;
@@ -172,6 +189,27 @@ TEST(EmulatedVariants, KeysSplitOverAClusterAgreeWithTheOracleAndPassEveryCheck)
                      seed,
                      static_cast<Twist>(seed / configs.size() % 3)});
   }
+  expect_contract(calls);
+}
+
+/// Weights relative to a reference that is not the maximum must still fit 16 bits.
+TEST(EmulatedVariants, ScoresFarFromZeroNeitherOverflowNorVanish) {
+  const auto gpu = core::limits_of(emulator.arch);
+  std::vector<EmulatedProblem> calls;
+  for (const auto* family : family::all_families())
+    for (const auto& config : family->shipped_configs(gpu)) {
+      const std::int64_t head_dim = config.at("head_dim");
+      if (head_dim > 64) continue;
+      const auto problem =
+          core::contiguous_problem(emulated_dtypes[static_cast<std::size_t>(config.at("element"))],
+                                   1, 3, 1, 90, calls.size() % 3 == 0 ? 50 : 290, head_dim);
+      if (family->supports(problem, gpu))
+        calls.push_back({problem,
+                         {.family = std::string{family->name()}, .config = config},
+                         calls.size(),
+                         Twist::scores_far_from_zero});
+    }
+  EXPECT_GE(calls.size(), 8U);
   expect_contract(calls);
 }
 
