@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "core/error.h"
@@ -38,8 +39,7 @@ std::uint64_t hash_outputs(const HostCall& call) {
   for (std::int64_t b = 0; b < p.batch; ++b)
     for (std::int64_t h = 0; h < p.heads_q; ++h)
       for (std::int64_t s = 0; s < p.seq_q; ++s) {
-        const auto first = static_cast<std::size_t>(b * p.o_strides.batch + h * p.o_strides.head +
-                                                    s * p.o_strides.seq);
+        const auto first = static_cast<std::size_t>(p.o_strides.offset(b, h, s));
         hash = XXH3_64bits_withSeed(call.o.data() + first * size,
                                     static_cast<std::size_t>(p.head_dim) * size, hash);
       }
@@ -54,13 +54,20 @@ double as_count(std::size_t value) {
   return static_cast<double>(value);
 }
 
-/// Runs the call and hashes its outputs. Other poison each time: an element that is not written
-/// cannot repeat itself by chance.
-std::uint64_t hash_of_run(const Target& target, HostCall& call, int run) {
-  call.poison_outputs();
-  call.o.fill_bytes(static_cast<std::uint8_t>(0xFF - run));
-  target.run(call, static_cast<std::uint64_t>(run));
-  return hash_outputs(call);
+/// The hashes of several runs' outputs; `look` is called after each, with its number. Other poison
+/// each time: an element that is not written cannot repeat itself by chance.
+std::vector<std::uint64_t> hashes_of_runs(const Target& target, HostCall& call,
+                                          const std::function<void(int)>& look) {
+  std::vector<std::uint64_t> hashes;
+  const auto poison = [&](int run) {
+    call.poison_outputs();
+    call.o.fill_bytes(static_cast<std::uint8_t>(0xFF - run));
+  };
+  target.repeat(call, determinism_runs, poison, [&](int run) {
+    hashes.push_back(hash_outputs(call));
+    look(run);
+  });
+  return hashes;
 }
 
 /// The outcome of one trial: empty when it was correct.
@@ -92,8 +99,7 @@ GateResult run_correctness(const Target& target, const RunOptions& options) {
 
 GateResult run_determinism(const Target& target, const RunOptions& options) {
   HostCall call = HostCall::random(target.problem(), options.seed);
-  std::vector<std::uint64_t> hashes;
-  for (int run = 0; run < determinism_runs; ++run) hashes.push_back(hash_of_run(target, call, run));
+  const auto hashes = hashes_of_runs(target, call, [](int) {});
   const auto differing = std::count_if(hashes.begin(), hashes.end(),
                                        [&](std::uint64_t hash) { return hash != hashes.front(); });
   const auto missing = determinism_runs - static_cast<int>(hashes.size());
@@ -108,11 +114,11 @@ Sample correctness_sample(HostCall& call, std::uint64_t seed) {
 
 Screening screen(const Target& target, HostCall& call, const Sample& sample) {
   Screening screening;
-  const std::uint64_t hash = hash_of_run(target, call, 0);
-  screening.accuracy = sample.check(call, true);
-  screening.deterministic = true;
-  for (int run = 1; run < determinism_runs; ++run)
-    screening.deterministic = screening.deterministic && hash_of_run(target, call, run) == hash;
+  const auto hashes = hashes_of_runs(target, call, [&](int run) {
+    if (run == 0) screening.accuracy = sample.check(call, true);
+  });
+  screening.deterministic =
+      std::count(hashes.begin(), hashes.end(), hashes.front()) == determinism_runs;
   return screening;
 }
 

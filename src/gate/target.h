@@ -45,12 +45,19 @@ class Target {
   /// emulator takes the threads in an order that `schedule` chooses, and what its checks find is
   /// thrown as device_failed.
   Damage run(core::HostCall& call, std::uint64_t schedule = 0) const;
-  /// The same on the emulator, with these options; what was found and counted goes to `report`.
+  /// Runs the call several times, with schedules from 0 on, in the same buffers: before(i) may
+  /// change o and lse, which go in then, and after(i) finds them as they came back. For callers who
+  /// repeat a large call and have run() look for damage elsewhere.
+  void repeat(core::HostCall& call, int runs, const std::function<void(int)>& before,
+              const std::function<void(int)>& after) const;
+  /// The same as run() on the emulator, with these options; what was found and counted goes to
+  /// `report`.
   Damage run_emulated(core::HostCall& call, const emulate::Options& options,
                       emulate::Report& report) const;
 
  private:
   using Runner = std::function<void(const core::Arguments&)>;
+  [[nodiscard]] Runner runner(std::uint64_t schedule) const;
   Damage run_with(core::HostCall& call, const Runner& runner) const;
 
   core::Problem problem_;

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 #include "core/error.h"
 #include "core/half.h"
@@ -89,6 +91,48 @@ TEST(RuntimeGates, DeterminismNoticesALastBitThatChanges) {
   const GateResult result = run_determinism(target, options);
   EXPECT_EQ(result.verdict, Verdict::fail);
   EXPECT_EQ(measured(result, "differing_hashes"), 1);
+}
+
+TEST(RuntimeGates, DeterminismNoticesAnElementThatOnlyTheFirstRunWrites) {
+  const Problem problem = small_problem();
+  auto runs = std::make_shared<int>(0);
+  const Target target(problem, cpu::workspace_bytes(problem), [=](const Arguments& arguments) {
+    float& element = static_cast<float*>(arguments.o)[5];
+    const float before = element;
+    cpu::attention_forward(problem, arguments);
+    if ((*runs)++ > 0) element = before;
+  });
+  EXPECT_EQ(run_determinism(target, options).verdict, Verdict::fail);
+}
+
+TEST(RuntimeGates, RepeatedRunsTakeWhatIsPutIntoTheOutputsBeforeEach) {
+  const Problem problem = small_problem();
+  std::vector<float> went_in;
+  const Target target(problem, 0, [&](const Arguments& arguments) {
+    auto* o = static_cast<float*>(arguments.o);
+    went_in.push_back(o[3]);
+    o[3] = 10 * o[3];
+  });
+  auto call = core::HostCall::random(problem, 1);
+  std::vector<float> came_back;
+  target.repeat(
+      call, 3, [&](int run) { call.o.set(3, static_cast<float>(run + 1)); },
+      [&](int) { came_back.push_back(call.o.at(3)); });
+  EXPECT_EQ(went_in, (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(came_back, (std::vector<float>{10, 20, 30}));
+}
+
+TEST(RuntimeGates, AScreeningLooksAtTheFirstRunsErrorAndAtAllRunsBits) {
+  for (const int wrong : {0, 2}) {
+    auto runs = std::make_shared<int>(0);
+    const Target target = target_that(small_problem(), [runs, wrong](const Arguments& arguments) {
+      if ((*runs)++ == wrong) static_cast<float*>(arguments.o)[7] += 0.5F;
+    });
+    auto call = core::HostCall::random(small_problem(), 1);
+    const Screening screening = screen(target, call, correctness_sample(call, 1));
+    EXPECT_EQ(screening.accuracy.correct, wrong != 0);
+    EXPECT_FALSE(screening.deterministic);
+  }
 }
 
 TEST(RuntimeGates, StabilityNoticesAFaultThatComesOnceInTwentyCalls) {
