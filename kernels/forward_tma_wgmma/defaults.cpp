@@ -56,7 +56,7 @@ Config tiny(const Config& few) {
 /// lost everywhere.
 bool can_split(const Problem& problem, const Shapes& shape, const GpuLimits& gpu) {
   const std::int64_t blocks = tasks_of(problem, block_q(shape.split)) * shape.split.kv_splits;
-  return blocks <= gpu.multiprocessors && problem.seq_kv >= 4 * shape.few.block_kv;
+  return blocks <= gpu.multiprocessors && problem.seq_kv >= std::int64_t{4} * shape.few.block_kv;
 }
 
 }  // namespace
