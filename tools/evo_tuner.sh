@@ -8,7 +8,7 @@
 #               every shape whose records are shipped (head_dim × mask × length class), into tuned/,
 #               for forward_mma and forward_tma_wgmma, or the family that --family names
 # The journal is results/tune.journal; the same command again takes up what was not finished.
-# Exit status 0 a winner was recorded, 1 nothing passed its gates, 3 no GPU.
+# Exit status 0 a winner was recorded, 1 nothing passed its gates, 2 bad usage, 3 no GPU.
 . "$(dirname "$0")/common.sh"
 
 no_setup=0

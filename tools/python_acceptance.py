@@ -378,12 +378,13 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    commit = subprocess.run(
+    # Of the tests that ran; the package does not know what it was built from.
+    checkout = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     info = flashcore.info()
     return {
-        "commit": commit or None,
+        "checkout": checkout or None,
         "flashcore": {"version": flashcore.__version__, "file": flashcore.__file__},
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -58,13 +58,14 @@ constexpr bool q_in_registers(const Config& config) {
   return config.head_dim == 64 && (config.consumers < 3 || config.block_kv <= 64);
 }
 
-/// Two warpgroups have as many registers as a thread can name.
+/// Whether the warpgroups divide the registers that the block has got at its launch: two have as
+/// many as a thread can name.
 constexpr bool divides_registers(const Config& config) {
   return config.consumers > 1;
 }
-/// Registers of a thread, once the warpgroups have divided what the block has got at its launch.
+/// Registers of a thread.
 constexpr int consumer_registers(const Config& config) {
-  return config.consumers == 1 ? 248 : config.consumers == 2 ? 232 : 160;
+  return config.consumers == 1 ? 255 : config.consumers == 2 ? 232 : 160;
 }
 constexpr int producer_registers(const Config& config) {
   return config.consumers <= 2 ? 40 : 32;
@@ -75,8 +76,9 @@ constexpr int launch_registers(const Config& config) {
 }
 /// Whoever asks for more than there is waits for ever.
 constexpr bool registers_suffice(const Config& config) {
-  return config.consumers * consumer_registers(config) + producer_registers(config) <=
-         (config.consumers + 1) * launch_registers(config);
+  return !divides_registers(config) ||
+         config.consumers * consumer_registers(config) + producer_registers(config) <=
+             (config.consumers + 1) * launch_registers(config);
 }
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -12,9 +12,11 @@ namespace flashcore::bench {
 std::unique_ptr<Stopwatch> make_cpu_stopwatch(const gate::Target& target, std::uint64_t seed);
 std::unique_ptr<Stopwatch> make_gpu_stopwatch(const gate::Target& target, std::uint64_t seed);
 
+using DistinctCalls = std::shared_ptr<const std::vector<core::HostCall>>;
+
 /// Buffer set i holds the inputs of distinct_calls()[i % size]: drawing them anew for each of
 /// hundreds of sets would take longer than the measurement.
-std::vector<core::HostCall> distinct_calls(const core::Problem& problem, std::uint64_t seed);
+DistinctCalls distinct_calls(const core::Problem& problem, std::uint64_t seed);
 
 /// The oracle's objection to a timed output; empty when it is correct.
 std::string objection_to(core::HostCall& call, std::int64_t set, std::uint64_t seed);

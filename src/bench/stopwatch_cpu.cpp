@@ -29,7 +29,7 @@ class CpuStopwatch final : public Stopwatch {
         seed_(seed),
         workspace_(core::Dtype::float32,
                    static_cast<std::int64_t>(target.workspace_bytes() / 4 + 1)) {
-    sets_ = distinct_calls(target.problem(), seed);
+    sets_ = *distinct_calls(target.problem(), seed);
     const std::size_t distinct = sets_.size();
     time_call(sets_.front());  // threads and code come up
     const double call_us = time_call(sets_.front());

@@ -78,7 +78,7 @@ class GpuStopwatch final : public Stopwatch {
     rotation_ =
         plan_rotation(target.problem().bytes(), 2 * static_cast<std::int64_t>(device.l2_bytes),
                       call_us, most_launches);
-    sets_ = std::make_unique<DeviceSets>(calls_.front(), rotation_.sets);
+    sets_ = std::make_unique<DeviceSets>(calls_->front(), rotation_.sets);
     for (std::int64_t set = 0; set < rotation_.sets; ++set) sets_->upload(set, call_of(set));
     cold_ =
         capture([&](std::int64_t launch) { return launch % rotation_.sets; }, rotation_.launches);
@@ -113,12 +113,12 @@ class GpuStopwatch final : public Stopwatch {
 
  private:
   [[nodiscard]] const HostCall& call_of(std::int64_t set) const {
-    return calls_[static_cast<std::size_t>(set) % calls_.size()];
+    return (*calls_)[static_cast<std::size_t>(set) % calls_->size()];
   }
 
   void run(const DeviceSets& sets, std::int64_t set, cuda::StreamHandle stream) const {
     Arguments arguments = sets.arguments(set);
-    arguments.scale = calls_.front().scale;
+    arguments.scale = calls_->front().scale;
     arguments.workspace = workspace_.data();
     arguments.workspace_bytes = workspace_.bytes();
     target_.launch(arguments, stream);
@@ -126,8 +126,8 @@ class GpuStopwatch final : public Stopwatch {
 
   /// One call's device time, roughly: what the number of launches is planned by.
   double probe_call_us() {
-    const DeviceSets probe(calls_.front(), 1);
-    probe.upload(0, calls_.front());
+    const DeviceSets probe(calls_->front(), 1);
+    probe.upload(0, calls_->front());
     const cuda::Event start, stop;
     run(probe, 0, stream_.handle());
     start.record(stream_.handle());
@@ -167,7 +167,7 @@ class GpuStopwatch final : public Stopwatch {
   const gate::Target& target_;
   std::uint64_t seed_;
   cuda::DeviceGuard guard_;  // outlives everything below that lives on the device
-  std::vector<HostCall> calls_;
+  DistinctCalls calls_;
   cuda::Buffer workspace_;
   cuda::Stream stream_;
   cuda::Event start_, stop_;

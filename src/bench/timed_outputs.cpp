@@ -12,10 +12,6 @@ namespace {
 
 constexpr double oracle_budget = 0x1p26;  // multiply-adds per checked output
 
-}  // namespace
-
-namespace {
-
 std::vector<core::HostCall> draw_calls(const core::Problem& problem, std::uint64_t seed) {
   // Large Problems have few sets, and each set takes long to draw.
   const int count = problem.bytes() > 0x1p26 ? 1 : 4;
@@ -27,14 +23,14 @@ std::vector<core::HostCall> draw_calls(const core::Problem& problem, std::uint64
 
 }  // namespace
 
-std::vector<core::HostCall> distinct_calls(const core::Problem& problem, std::uint64_t seed) {
+DistinctCalls distinct_calls(const core::Problem& problem, std::uint64_t seed) {
   // A tuner's worker times one Config after the other on the same inputs.
   static std::mutex mutex;
-  static std::vector<core::HostCall> last;
+  static DistinctCalls last;
   static std::uint64_t last_seed = 0;
   const std::scoped_lock lock(mutex);
-  if (last.empty() || last.front().problem != problem || last_seed != seed)
-    last = draw_calls(problem, seed);
+  if (last == nullptr || last->front().problem != problem || last_seed != seed)
+    last = std::make_shared<const std::vector<core::HostCall>>(draw_calls(problem, seed));
   last_seed = seed;
   return last;
 }

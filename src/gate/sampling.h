@@ -31,6 +31,7 @@ class Sample {
   std::vector<Reference> references_;  // for each block, or for the whole call
 };
 
+/// The same for one result alone.
 Accuracy check_sampled(core::HostCall& call, bool normal_inputs, std::uint64_t seed, double budget);
 
 /// Rows [first, first + rows) of one (batch, query head) as a call of their own, with its results.
