@@ -135,6 +135,77 @@ void AddressesAreChecked(benchmark::State& state) {
 }
 BENCHMARK(AddressesAreChecked)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
 
+/// The Hopper kernel of the mission shape, ready to be launched; tells the state where it does not
+/// run.
+class ReadyKernel {
+ public:
+  explicit ReadyKernel(benchmark::State& state) {
+    if (cuda::device_count() == 0) {
+      state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
+      return;
+    }
+    const core::GpuLimits& gpu = cuda::device_info(0).limits;
+    const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 512, 512, 64);
+    const auto* family = family::find_family("forward_tma_wgmma");
+    if (const auto support = family->supports(problem, gpu); !support) {
+      state.SkipWithError(support.reason().c_str());
+      return;
+    }
+    const auto config = family->default_config(problem, gpu);
+    prepared_ = family->prepare(problem, config, gpu);
+    kernels_ = {
+        jit::load_kernel(family->kernels(config)[0], 0, prepared_->shapes()[0].shared_bytes)};
+  }
+  void launch(const Attention& attention, cuda::StreamHandle stream) const {
+    if (prepared_ == nullptr) return;
+    prepared_->launch(kernels_,
+                      {.q = attention.q.data,
+                       .k = attention.k.data,
+                       .v = attention.v.data,
+                       .o = attention.o.data},
+                      stream);
+  }
+  [[nodiscard]] const cuda::Kernel* kernel() const {
+    return kernels_.empty() ? nullptr : kernels_.data();
+  }
+
+ private:
+  std::unique_ptr<family::PreparedLaunch> prepared_;
+  std::vector<cuda::Kernel> kernels_;
+};
+
+/// The part of it that describes the tensors to the copy engine and hands the kernel to the driver.
+void KernelIsLaunched(benchmark::State& state) {
+  const ReadyKernel ready(state);
+  if (ready.kernel() == nullptr) return;
+  time_returns(state, [&](const Attention& attention, const Execution& execution) {
+    ready.launch(attention, execution.stream);
+  });
+}
+BENCHMARK(KernelIsLaunched)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
+/// The part of that which describes three tensors.
+void TensorMapsAreMade(benchmark::State& state) {
+  const ReadyKernel ready(state);
+  if (ready.kernel() == nullptr) return;
+  const cuda::TensorBox box{
+      .dims = {64, 512, 8, 1}, .strides_bytes = {128, 65536, 524288}, .box = {64, 64, 1, 1}};
+  time_returns(state, [&](const Attention& attention, const Execution&) {
+    for (const Tensor& tensor : {attention.q, attention.k, attention.v})
+      benchmark::DoNotOptimize(ready.kernel()->tensor_map(box, tensor.data));
+  });
+}
+BENCHMARK(TensorMapsAreMade)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
+/// From the call to its completion.
+void CallCompletes(benchmark::State& state) {
+  time_returns(state, [](const Attention& attention, const Execution& execution) {
+    attention_forward(attention, execution);
+    cuda::synchronize_device();
+  });
+}
+BENCHMARK(CallCompletes)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
 }  // namespace
 }  // namespace flashcore
 
