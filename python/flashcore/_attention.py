@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from ._kinds import Kind, kind_of
+from ._kinds import kind_of, library_of
 from ._native import binding
 
 Array = TypeVar("Array")
@@ -18,7 +19,6 @@ _MASKS: dict[str | None, int] = {
     "causal_bottom_right": binding.MASK_CAUSAL_BOTTOM_RIGHT,
 }
 _LAYOUTS = {"bhsd": False, "bshd": True}
-_NO_WINDOW = (-1, -1)
 
 
 class Choice(NamedTuple):
@@ -124,36 +124,12 @@ def attention(
         RuntimeError: The device, its driver or the compiler fails or is not there.
         MemoryError: Memory ran out.
     """
-    kind = kind_of(q)
+    library = library_of(q)
     options = _options(mask, window, layout)
     if stream is None:
-        return _attention(kind, q, k, v, scale, options, out, return_lse)
-    with kind.on_stream(stream, q):
-        return _attention(kind, q, k, v, scale, options, out, return_lse)
-
-
-def _attention(
-    kind: Kind,
-    q: Any,
-    k: Any,
-    v: Any,
-    scale: float | None,
-    options: Options,
-    out: Any | None,
-    return_lse: bool,
-) -> Any:
-    """On the stream that the arrays' library is working on."""
-    mask_kind, left, right, bshd = options
-    kind.check(q, k, v)
-    if out is None:
-        out = kind.empty_like(q)
-    lse = kind.lse(q, _lse_shape(q, bshd)) if return_lse else None
-    current = None if kind.current_stream is None else kind.current_stream(q)
-    binding.forward(
-        q, k, v, out, lse, scale, mask_kind, left, right, bshd, True, current, kind.workspace,
-        kind.waits,
-    )  # fmt: skip
-    return out if lse is None else (out, lse)
+        return binding.forward(library, options, q, k, v, scale, out, return_lse)
+    with kind_of(q).on_stream(stream, q):
+        return binding.forward(library, options, q, k, v, scale, out, return_lse)
 
 
 def supports(
@@ -173,9 +149,8 @@ def supports(
     message that the call would fail with, empty where it would not.
     """
     try:
-        mask_kind, left, right, bshd = _options(mask, window, layout)
-        kind_of(q).check(q, k, v)
-        reason = binding.why_unsupported(q, k, v, out, scale, mask_kind, left, right, bshd)
+        options = _options(mask, window, layout)
+        reason = binding.why_unsupported(library_of(q), options, q, k, v, scale, out)
     except (ValueError, TypeError, NotImplementedError, RuntimeError, BufferError) as error:
         reason = str(error)
     return Support(reason is None, reason or "")
@@ -196,25 +171,24 @@ def _parsed(config: str) -> dict[str, int | str]:
     return {name: int(value) if value.lstrip("-").isdigit() else value for name, _, value in fields}
 
 
-Options = tuple[int, int, int, bool]
-"""The mask's number, the window to the left and to the right, and whether the layout is BSHD."""
+_PLAIN = binding.Options(binding.MASK_NONE, -1, -1, False, True)
 
 
-def _options(mask: str | None, window: tuple[int, int] | None, layout: str) -> Options:
+def _options(mask: str | None, window: tuple[int, int] | None, layout: str) -> binding.Options:
+    if window is None:
+        if mask is None and layout == "bhsd":
+            return _PLAIN
+        window = -1, -1
+    elif not isinstance(window, (tuple, list)) or len(window) != 2:
+        raise ValueError(f"window: {window!r} is no pair (left, right)")
+    left, right = window
+    return _read_options(mask, left, right, layout)
+
+
+@lru_cache(typed=True)
+def _read_options(mask: str | None, left: int, right: int, layout: str) -> binding.Options:
     if mask not in _MASKS:
         raise ValueError(f"mask: {mask!r} is none of {', '.join(map(repr, _MASKS))}")
     if layout not in _LAYOUTS:
         raise ValueError(f"layout: {layout!r} is none of {', '.join(map(repr, _LAYOUTS))}")
-    if window is None:
-        window = _NO_WINDOW
-    elif not isinstance(window, (tuple, list)) or len(window) != 2:
-        raise ValueError(f"window: {window!r} is no pair (left, right)")
-    left, right = window
-    return _MASKS[mask], left, right, _LAYOUTS[layout]
-
-
-def _lse_shape(q: Any, bshd: bool) -> tuple[int, ...]:
-    if len(q.shape) != 4:
-        return (0, 0, 0)  # q is refused, with its own message, before this is looked at
-    batch, heads, seq, _ = q.shape
-    return (batch, seq, heads) if bshd else (batch, heads, seq)
+    return binding.Options(_MASKS[mask], left, right, _LAYOUTS[layout], True)

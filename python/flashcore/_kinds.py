@@ -8,10 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-NO_BACKWARD = (
-    "an input requires grad, and FlashCore has no backward yet: call under torch.no_grad(), or "
-    "with detached tensors"
-)
+from ._native.binding import ArrayLibrary
 
 
 class Kind:
@@ -25,13 +22,22 @@ class Kind:
     current_stream: Any = None
     """What gives the address of the stream that the library works on. None where DLPack's exchange
     table tells it, or there is none."""
+    grad_enabled: Any = None
+    """What says whether a call would be differentiated, where its inputs require grad."""
+    watchers: tuple[Any, ...] = ()
+    """What says that somebody must see a call happen; `torch.py` has some."""
+    plain_types: tuple[type, ...] = ()
+    """The types that are arrays and nothing more."""
+    dtypes: tuple[Any, ...] = ()
+    """float16, bfloat16 and float32, as `empty_strided_cpu` and `_cuda` take them."""
+    empty_strided_cpu: Any = None
+    """(sizes, strides, dtype) -> an array of a plain type, quicker than `empty_like` makes one."""
+    empty_strided_cuda: Any = None
+    """The same on the library's current GPU."""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
         self.empty_like = xp.empty_like  # in q's own order of memory
-
-    def check(self, *_inputs: Any) -> None:
-        """Raises where a call on these arrays would quietly do less than the library expects."""
 
     def lse(self, q: Any, shape: tuple[int, ...]) -> Any:
         return self.xp.empty(shape, dtype=self.xp.float32)
@@ -50,12 +56,13 @@ class TorchKind(Kind):
         super().__init__(xp)
         if not hasattr(xp.Tensor, "__dlpack_c_exchange_api__"):
             self.current_stream = self._current_stream
-
-    def check(self, *inputs: Any) -> None:
-        if self.xp.is_grad_enabled():
-            for array in inputs:
-                if getattr(array, "requires_grad", False):
-                    raise NotImplementedError(NO_BACKWARD)
+        self.grad_enabled = xp.is_grad_enabled
+        self.plain_types = (xp.Tensor, xp.nn.Parameter)
+        self.dtypes = (xp.float16, xp.bfloat16, xp.float32)
+        # What the code that torch.compile makes allocates with.
+        allocators = getattr(getattr(xp._C, "_dynamo", None), "guards", None)
+        self.empty_strided_cpu = getattr(allocators, "_empty_strided_cpu", None)
+        self.empty_strided_cuda = getattr(allocators, "_empty_strided_cuda", None)
 
     def lse(self, q: Any, shape: tuple[int, ...]) -> Any:
         return self.xp.empty(shape, dtype=self.xp.float32, device=q.device)
@@ -118,18 +125,19 @@ class ArrayApiKind(Kind):
 
 
 _BY_LIBRARY = {"torch": TorchKind, "numpy": Kind, "cupy": CupyKind}
-_kinds: dict[type, Kind] = {}
+_libraries: dict[type, ArrayLibrary] = {}
+
+
+def library_of(q: Any) -> ArrayLibrary:
+    """The query's, which the result's will be. Raises TypeError for no array."""
+    library = _libraries.get(type(q))
+    if library is None:
+        library = _libraries[type(q)] = ArrayLibrary(kind_of(q))
+    return library
 
 
 def kind_of(q: Any) -> Kind:
-    """The kind of the query, which the result's kind will be. Raises TypeError for no array."""
-    kind = _kinds.get(type(q))
-    if kind is None:
-        kind = _kinds[type(q)] = _find_kind(q)
-    return kind
-
-
-def _find_kind(q: Any) -> Kind:
+    """The kind of the query. Raises TypeError for no array."""
     for base in type(q).__mro__:
         library = base.__module__.partition(".")[0]
         if library in _BY_LIBRARY and hasattr(q, "__dlpack__"):

@@ -10,17 +10,36 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 from torch._C import _functorch, _is_any_autocast_enabled, _len_torch_dispatch_stack
-from torch.nn import Parameter
+from torch.compiler import is_dynamo_compiling
 from torch.nn import functional as F
 
-from ._kinds import NO_BACKWARD, kind_of
+from ._kinds import TorchKind
 from ._native import binding
 
 __all__ = ["Routed", "patch", "scaled_dot_product_attention"]
 
 _pytorchs_own = F.scaled_dot_product_attention
-_PLAIN_TYPES = (Tensor, Parameter)
 _REFUSALS = (NotImplementedError, ValueError, TypeError, RuntimeError)
+
+
+class _WatchedKind(TorchKind):
+    """Tensors of which a mode, a transform, autocast or autograd may have to see the call. Where
+    none is there, it is computed past torch's dispatcher and spares that detour."""
+
+    watchers = (
+        _len_torch_dispatch_stack,
+        _functorch.peek_interpreter_stack,
+        _is_any_autocast_enabled,
+    )
+
+
+_watched = binding.ArrayLibrary(_WatchedKind(torch))
+_dispatched = binding.ArrayLibrary(TorchKind(torch))
+
+_NO_MASK = binding.Options(binding.MASK_NONE, -1, -1, False, False)
+_NO_MASK_GROUPED = binding.Options(binding.MASK_NONE, -1, -1, False, True)
+_CAUSAL = binding.Options(binding.MASK_CAUSAL_TOP_LEFT, -1, -1, False, False)
+_CAUSAL_GROUPED = binding.Options(binding.MASK_CAUSAL_TOP_LEFT, -1, -1, False, True)
 
 
 def scaled_dot_product_attention(
@@ -61,11 +80,13 @@ def scaled_dot_product_attention(
             that require grad (there is no backward yet), or a device or shape without a kernel.
         ValueError, TypeError: arguments contradict each other, or have another dtype.
     """
-    if attn_mask is None and dropout_p == 0.0 and _is_plain(query, key, value):
+    if attn_mask is None and dropout_p == 0.0 and not is_dynamo_compiling():
         try:
-            return _compute(query, key, value, is_causal, scale, enable_gqa)
+            result = _compute(_watched, query, key, value, is_causal, scale, enable_gqa)
         except _REFUSALS:
-            pass  # once more the long way, which serves more, or says why not
+            result = None  # once more the long way, which serves more, or says why not
+        if result is not None:
+            return result
     reason = _why_refused(query, key, value, attn_mask, dropout_p, enable_gqa)
     if reason is None:
         try:
@@ -188,7 +209,7 @@ def _why_refused(
     if dropout_p != 0.0:
         return "dropout_p: FlashCore has no dropout"
     if _wants_grad(query, key, value):
-        return NO_BACKWARD
+        return binding.NO_BACKWARD
     if query.dim() not in (3, 4):
         return f"query: has {query.dim()} dimensions; 3 and 4 are served"
     if not enable_gqa and query.size(-3) != key.size(-3):
@@ -202,21 +223,6 @@ def _why_refused(
 def _wants_grad(query: Tensor, key: Tensor, value: Tensor) -> bool:
     return torch.is_grad_enabled() and (
         query.requires_grad or key.requires_grad or value.requires_grad
-    )
-
-
-def _is_plain(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    """Whether these are tensors with memory that nobody watches: no tracing, no mode or transform,
-    no autocast, no grad. Then the operator's detour through torch's dispatcher is not needed."""
-    return not (
-        torch.compiler.is_dynamo_compiling()
-        or type(query) not in _PLAIN_TYPES
-        or type(key) not in _PLAIN_TYPES
-        or type(value) not in _PLAIN_TYPES
-        or _len_torch_dispatch_stack() > 0
-        or _functorch.peek_interpreter_stack() is not None
-        or _is_any_autocast_enabled()
-        or _wants_grad(query, key, value)
     )
 
 
@@ -238,8 +244,10 @@ def _attend(
     if query.dim() == 3:
         query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
         return _attend(query, key, value, is_causal, scale, enable_gqa, fallback).squeeze(0)
-    if has_memory and _is_plain(query, key, value):
-        return _compute(query, key, value, is_causal, scale, enable_gqa)
+    if has_memory and not is_dynamo_compiling():
+        result = _compute(_watched, query, key, value, is_causal, scale, enable_gqa)
+        if result is not None:
+            return result
     watched: Tensor = torch.ops.flashcore.scaled_dot_product_attention(
         query, key, value, is_causal, scale, enable_gqa, fallback
     )
@@ -247,22 +255,21 @@ def _attend(
 
 
 def _compute(
+    library: binding.ArrayLibrary,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     is_causal: bool,
     scale: float | None,
     enable_gqa: bool,
-) -> Tensor:
-    out = torch.empty_like(query)
-    kind = kind_of(query)
-    stream = None if kind.current_stream is None else kind.current_stream(query)
-    mask = binding.MASK_CAUSAL_TOP_LEFT if is_causal else binding.MASK_NONE
-    binding.forward(
-        query, key, value, out, None, scale, mask, -1, -1, False, enable_gqa, stream,
-        kind.workspace, False,
-    )  # fmt: skip
-    return out
+) -> Tensor | None:
+    """None where the library is `_watched` and somebody must see the call happen."""
+    if is_causal:
+        options = _CAUSAL_GROUPED if enable_gqa else _CAUSAL
+    else:
+        options = _NO_MASK_GROUPED if enable_gqa else _NO_MASK
+    result: Tensor | None = binding.forward(library, options, query, key, value, scale, None, False)
+    return result
 
 
 def _operator(
@@ -276,7 +283,8 @@ def _operator(
 ) -> Tensor:
     """The operator on a CPU or a GPU. The result has query's order of memory, whoever made it."""
     try:
-        result = _compute(query, key, value, is_causal, scale, enable_gqa)
+        result = _compute(_dispatched, query, key, value, is_causal, scale, enable_gqa)
+        assert result is not None  # nobody watches behind the dispatcher
     except _REFUSALS as error:
         if not fallback:
             raise
@@ -290,7 +298,7 @@ def _operator(
 
 
 def _no_backward(context: object, *gradients: object) -> None:
-    raise NotImplementedError(NO_BACKWARD)
+    raise NotImplementedError(binding.NO_BACKWARD)
 
 
 _NAME = "flashcore::scaled_dot_product_attention"

@@ -12,6 +12,7 @@ import textwrap
 import pytest
 
 FAKE = os.environ.get("FLASHCORE_FAKE_LIBCUDA", "")
+HERE = os.path.dirname(__file__)
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists(FAKE),
@@ -20,8 +21,11 @@ pytestmark = pytest.mark.skipif(
 
 PRELUDE = """
 import ctypes, os
+from types import SimpleNamespace
 import numpy as np
 import flashcore
+import exchange
+from exchange import ExchangeArray
 from flashcore._native import binding
 
 fake = ctypes.CDLL(os.environ["FLASHCORE_LIBCUDA"])
@@ -67,6 +71,17 @@ class Namespace:
 
 def draw(heads=8, seq=512, index=0):
     return CudaArray(np.zeros((1, heads, seq, 64), np.float16), index)
+
+def library(**attributes):
+    '''What flashcore._kinds.Kind says of a library, but for these.'''
+    allocate = lambda q, size: Namespace.empty(size, dtype=np.uint8, device=q.device)
+    lse = lambda q, shape: Namespace.empty(shape, dtype=np.float32, device=q.device)
+    kind = dict(waits=False, current_stream=None, empty_like=Namespace.empty_like, lse=lse,
+                workspace=allocate, grad_enabled=None, watchers=(), plain_types=(), dtypes=(),
+                empty_strided_cpu=None, empty_strided_cuda=None)
+    return binding.ArrayLibrary(SimpleNamespace(**{**kind, **attributes}))
+
+PLAIN = binding.Options(binding.MASK_NONE, -1, -1, False, True)
 """
 
 
@@ -75,25 +90,110 @@ def run(code: str) -> str:
         [sys.executable, "-c", PRELUDE + textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        env={**os.environ, "FLASHCORE_LIBCUDA": FAKE, "FLASHCORE_TUNED": ""},
+        env={
+            **os.environ,
+            "FLASHCORE_LIBCUDA": FAKE,
+            "FLASHCORE_TUNED": "",
+            "PYTHONPATH": os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")]),
+        },
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_call_launches_on_the_stream_it_is_given():
+def test_a_call_launches_on_the_stream_that_its_library_names():
     run("""
     q, k, v, out = draw(), draw(), draw(), draw()
-    allocate = lambda q, size: Namespace.empty(size, dtype=np.uint8, device=q.device)
-    options = (None, binding.MASK_NONE, -1, -1, False, True)
-    binding.forward(q, k, v, out, None, *options, 0x1234, allocate, False)
+    named = library(current_stream=lambda q: 0x1234)
+    binding.forward(named, PLAIN, q, k, v, None, out, False)
     assert calls("cuLaunchKernelEx") >= 1 and fake.fake_launch_stream() == 0x1234
     assert set(CudaArray.asked_streams) == {0x1234}
     assert calls("cuCtxSynchronize") == calls("cuStreamSynchronize") == 0
     CudaArray.asked_streams.clear()
-    binding.forward(q, k, v, out, None, *options, 0, allocate, False)
+    binding.forward(library(current_stream=lambda q: 0), PLAIN, q, k, v, None, out, False)
     assert fake.fake_launch_stream() is None and set(CudaArray.asked_streams) == {1}
+    """)
+
+
+def test_a_call_launches_on_the_stream_that_an_exchange_table_names():
+    run("""
+    Array = ExchangeArray.of(exchange.table())
+    for index, stream in enumerate(exchange.STREAMS):
+        zeros = [np.zeros((1, 8, 512, 64), np.float16) for _ in range(4)]
+        q, k, v, out = (Array(x, (exchange.CUDA, index)) for x in zeros)
+        assert binding.forward(library(), PLAIN, q, k, v, None, out, False) is out
+        assert fake.fake_launch_stream() == stream
+    # What the library's own function names comes first.
+    binding.forward(library(current_stream=lambda q: 0x77), PLAIN, q, k, v, None, out, False)
+    assert fake.fake_launch_stream() == 0x77
+    """)
+
+
+def test_a_quickly_made_result_on_another_device_is_made_again():
+    """PyTorch's quick way allocates on the current GPU, which need not be the query's."""
+    run("""
+    Array = ExchangeArray.of(exchange.table())
+    quick = []
+    def empty_strided(sizes, strides, dtype):
+        assert (sizes, strides, dtype) == ((1, 8, 512, 64), (8 * 512 * 64, 512 * 64, 64, 1), "half")
+        quick.append(Array(np.zeros(sizes, np.float16), (exchange.CUDA, 0)))
+        return quick[-1]
+    slow = lambda q: Array(np.zeros_like(q.array), q.device)
+    found = library(empty_like=slow, empty_strided_cuda=empty_strided, plain_types=(Array,),
+                    dtypes=("half", "bfloat", "single"))
+    for index in (0, 1):
+        q = Array(np.zeros((1, 8, 512, 64), np.float16), (exchange.CUDA, index))
+        out = binding.forward(found, PLAIN, q, q, q, None, None, False)
+        assert out.device == (exchange.CUDA, index) and len(quick) == index + 1
+        assert (out is quick[-1]) == (index == 0)
+    """)
+
+
+def test_watched_calls_and_those_that_want_grad_do_nothing():
+    run("""
+    class Grad(CudaArray):
+        requires_grad = True
+    x, grad = draw(), Grad(np.zeros((1, 8, 512, 64), np.float16))
+    answers = dict(first=False, second=False)
+    watchers = tuple(lambda name=name: answers[name] for name in answers)
+    found = library(watchers=watchers, plain_types=(CudaArray, Grad), grad_enabled=lambda: True)
+    forward = lambda *arrays: binding.forward(found, PLAIN, *arrays, None, None, False)
+    assert forward(x, x, x) is not None and calls("cuLaunchKernelEx") == 1
+    for name in answers:
+        answers[name] = True
+        assert forward(x, x, x) is None
+        answers[name] = False
+    for arrays in ((grad, x, x), (x, grad, x), (x, x, grad)):
+        assert forward(*arrays) is None
+        try:
+            binding.forward(library(grad_enabled=lambda: True), PLAIN, *arrays, None, None, False)
+        except NotImplementedError as error:
+            assert str(error) == binding.NO_BACKWARD
+        else:
+            raise AssertionError
+    class Other(CudaArray):
+        pass
+    other = Other(np.zeros((1, 8, 512, 64), np.float16))
+    for arrays in ((other, x, x), (x, other, x), (x, x, other)):
+        assert forward(*arrays) is None
+    assert calls("cuLaunchKernelEx") == 1 and forward(x, x, x) is not None
+    """)
+
+
+def test_each_call_has_the_workspace_of_its_own_problem():
+    """The size is remembered from a thread's last call, for one that is alike."""
+    run("""
+    def solve(heads, seq_q, seq_kv, **options):
+        Namespace.allocated.clear()
+        flashcore.attention(draw(heads, seq_q), draw(heads, seq_kv), draw(heads, seq_kv), **options)
+        return list(Namespace.allocated)
+    # One query over many keys is split over blocks, which meet in the workspace.
+    problems = (8, 512, 512), (1, 1, 8192), (1, 1, 16384), (2, 1, 16384), (1, 2, 8192)
+    first = [solve(*problem) for problem in problems]
+    assert first[0] == [] and len(set(map(tuple, first))) > 2
+    for problem, sizes in zip(problems, first):
+        assert solve(*problem) == solve(*problem) == sizes
     """)
 
 

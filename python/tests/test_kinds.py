@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import flashcore
+from exchange import ExchangeArray, TensorOf, table
 from flashcore._kinds import stream_address
 
 
@@ -79,6 +80,48 @@ def test_dlpack_from_before_version_1_is_read():
     q, k, v = inputs()
     o = flashcore.attention(q, OldArray(k), OldArray(v))
     assert np.array_equal(o, flashcore.attention(q, k, v))
+
+
+def test_an_exchange_table_gives_what_dlpacks_capsules_give():
+    q, k, v = inputs()
+    k, v = (np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2) for x in (k, v))
+    expected = flashcore.attention(q, k, v)
+    Array = ExchangeArray.of(table())
+    assert np.array_equal(flashcore.attention(q, Array(k), Array(v)), expected)
+    assert Array.described == 2
+
+
+@pytest.mark.parametrize("behind_a_newer", [False, True])
+def test_of_a_chain_of_exchange_tables_the_one_of_version_1_is_read(behind_a_newer):
+    q, k, v = inputs()
+    tables = table(major=3, previous=table(major=2, previous=table() if behind_a_newer else None))
+    Array = ExchangeArray.of(tables)
+    expected = flashcore.attention(q, k, v)
+    assert np.array_equal(flashcore.attention(q, Array(k), Array(v)), expected)
+    assert Array.described == (2 if behind_a_newer else 0)
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: (table(tensor_of=TensorOf()),), lambda: (table(), b"another")]
+)
+def test_exchange_tables_that_cannot_serve_are_passed_over(made):
+    q, k, v = inputs()
+    Array = ExchangeArray.of(*made())
+    expected = flashcore.attention(q, k, v)
+    assert np.array_equal(flashcore.attention(q, Array(k), Array(v)), expected)
+    assert Array.described == 0
+
+
+def test_calls_of_changing_shapes_have_workspaces_of_their_own():
+    """A thread's last call tells the next one's workspace only where they are alike."""
+    rng = np.random.default_rng(0)
+    for sizes in ((1, 1, 8, 16), (1, 1, 8, 128), (3, 1, 8, 128), (3, 8, 8, 128), (3, 8, 900, 128)):
+        q, k, v = (rng.standard_normal(sizes, dtype=np.float32) for _ in range(3))
+        o = flashcore.attention(q, k, v)
+        scores = q.astype(np.float64) @ k.swapaxes(2, 3) / np.sqrt(sizes[3])
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        expected = weights / weights.sum(-1, keepdims=True) @ v
+        assert np.abs(o - expected).max() < 1e-5
 
 
 def test_a_device_that_is_not_served_is_named():

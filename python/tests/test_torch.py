@@ -18,6 +18,8 @@ from torch.nn import functional as F
 import flashcore
 import flashcore.torch
 from calls import assert_equal, random_call
+from flashcore._kinds import TorchKind
+from flashcore._native import binding
 
 sdpa = F.scaled_dot_product_attention
 flash = flashcore.torch.scaled_dot_product_attention
@@ -98,6 +100,60 @@ def test_fake_and_meta_tensors_get_the_shape_alone():
 def test_the_result_has_the_querys_order_of_memory():
     q, k, v = (x.transpose(1, 2) for x in tensors(2, 33, 4, 64))
     assert flash(q, k, v).stride() == q.stride()
+
+
+@pytest.mark.parametrize(
+    "reorder",
+    [
+        lambda x: x,
+        lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
+        lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+        lambda x: x[:, :, ::2],
+        lambda x: x[:, :1].expand(-1, 4, -1, -1),
+        lambda x: x[:1, :, :1],
+        lambda x: x.transpose(1, 2).contiguous().transpose(1, 2)[:1],
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_result_is_what_empty_like_makes(device, reorder, dtype):
+    if device == "cuda" and dtype == torch.float32:
+        pytest.skip("float32 is served on the CPU")
+    q, k, v = (reorder(x) for x in tensors(2, 4, 64, 64, device=device, dtype=dtype))
+    like = torch.empty_like(q)
+    for result in (flash(q, k, v), flashcore.attention(q, k, v)):
+        assert (result.shape, result.stride()) == (like.shape, like.stride())
+        assert (result.dtype, result.device) == (like.dtype, like.device)
+        assert type(result) is torch.Tensor and not result.requires_grad
+        assert_equal(result, sdpa(q, k, v))
+
+
+@pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
+def test_the_result_is_an_inference_tensor_in_inference_mode_alone(device, guard):
+    q, k, v = tensors(1, 2, 9, 32, device=device)
+    with guard():
+        assert flash(q, k, v).is_inference() == torch.is_inference_mode_enabled()
+
+
+def test_without_the_exchange_table_and_the_quick_allocation_it_is_the_same(device):
+    """PyTorch before 2.10, or one that has lost them."""
+    inputs, options = random_call(3, device)
+    expected = flash(*inputs, **options)
+
+    class Older(torch.Tensor):
+        __dlpack_c_exchange_api__ = None
+        __torch_function__ = torch._C._disabled_torch_function_impl
+
+    kind = TorchKind(torch)
+    kind.empty_strided_cpu = kind.empty_strided_cuda = None
+    kind.current_stream = kind._current_stream
+    library = binding.ArrayLibrary(kind)
+    grouped = binding.Options(
+        binding.MASK_CAUSAL_TOP_LEFT if options["is_causal"] else binding.MASK_NONE,
+        -1, -1, False, True,
+    )  # fmt: skip
+    older = (x.as_subclass(Older) for x in inputs)
+    result = binding.forward(library, grouped, *older, options.get("scale"), None, False)
+    assert torch.equal(result, expected) and result.stride() == expected.stride()
 
 
 def test_three_dimensions_are_one_batch(device):

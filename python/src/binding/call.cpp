@@ -1,5 +1,8 @@
 #include "binding/call.h"
 
+#include <tuple>
+#include <utility>
+
 #include <flashcore/flashcore.hpp>
 
 #include "binding/errors.h"
@@ -19,7 +22,8 @@ struct Call {
   flashcore_execution execution{};
 };
 
-/// This thread's last forward(), for last_choice(). The pointers in it are not followed.
+/// This thread's last forward(), for last_choice() and for the next one's workspace. The pointers
+/// in it are not followed.
 std::optional<Call>& last_call() {
   thread_local std::optional<Call> call;
   return call;
@@ -41,8 +45,12 @@ void require_dimensions(const ImportedArray& array, int dimensions, const char* 
           dimensions, shape);
 }
 
+bool same_device(const ImportedArray& a, const ImportedArray& b) {
+  return a.on_cuda() == b.on_cuda() && a.device_index() == b.device_index();
+}
+
 void require_same_device(const ImportedArray& array, const ImportedArray& q) {
-  if (array.on_cuda() == q.on_cuda() && array.device_index() == q.device_index()) return;
+  if (same_device(array, q)) return;
   const auto name = [](const ImportedArray& a) { return a.on_cuda() ? "cuda:" : "cpu:"; };
   raise(PyExc_ValueError, "%s: is on %s%d, q is on %s%d", array.name(), name(array),
         array.device_index(), name(q), q.device_index());
@@ -97,14 +105,14 @@ flashcore_mask mask_of(const Options& options, const flashcore_tensor& q,
 
 /// All but the output.
 Call begin_call(const ImportedArray& q, const ImportedArray& k, const ImportedArray& v,
-                const Options& options) {
+                const Options& options, std::optional<double> scale) {
   for (const ImportedArray* array : {&k, &v}) require_same_device(*array, q);
   if (q.on_cuda()) about_to_use_cuda();
   Call call;
   auto& attention = call.attention;
   attention.struct_size = sizeof attention;
-  attention.use_scale = options.scale ? 1 : 0;
-  attention.scale = static_cast<float>(options.scale.value_or(0.0));
+  attention.use_scale = scale ? 1 : 0;
+  attention.scale = static_cast<float>(scale.value_or(0.0));
   attention.q = tensor_of(q, options.bshd);
   attention.k = tensor_of(k, options.bshd);
   attention.v = tensor_of(v, options.bshd);
@@ -121,8 +129,8 @@ Call begin_call(const ImportedArray& q, const ImportedArray& k, const ImportedAr
   return call;
 }
 
-/// The stream that the arrays' library is queuing its work on.
-StreamAddress current_stream(nb::handle array, int device_index) {
+/// The stream that the arrays' library is queuing its work on, where its functions did not tell.
+StreamAddress exchanged_stream(nb::handle array, int device_index) {
   const dlpack::ExchangeApi* api = exchange_api(array);
   if (api == nullptr || api->current_stream == nullptr) return 0;
   void* stream = nullptr;
@@ -148,21 +156,73 @@ void without_gil(Function&& function) {
   if (status != FLASHCORE_OK) raise_status(status, flashcore_last_error());
 }
 
-/// Gives the call its workspace. The array it returns must outlive the launch: on a GPU the
-/// libraries' allocators reuse memory in the order of the stream, so it need not outlive the work.
-nb::object give_workspace(Call& call, nb::handle q, nb::handle allocate) {
+/// Alike but for their addresses, which are aligned as far as any kernel may ask.
+bool alike(const flashcore_tensor& a, const flashcore_tensor& b) {
+  constexpr std::uintptr_t alignment = 64;
+  const auto offset = [](const flashcore_tensor& t) {
+    return reinterpret_cast<std::uintptr_t>(t.data) % alignment;
+  };
+  const auto shape = [](const flashcore_tensor& t) {
+    return std::tie(t.dtype, t.batch, t.heads, t.seq, t.head_dim, t.stride_batch, t.stride_head,
+                    t.stride_seq);
+  };
+  return shape(a) == shape(b) && offset(a) == offset(b);
+}
+
+bool alike(const flashcore_lse& a, const flashcore_lse& b) {
+  return (a.data == nullptr) == (b.data == nullptr) && a.stride_batch == b.stride_batch &&
+         a.stride_head == b.stride_head && a.stride_seq == b.stride_seq;
+}
+
+bool alike(const flashcore_mask& a, const flashcore_mask& b) {
+  return a.kind == b.kind && a.use_window == b.use_window && a.window_left == b.window_left &&
+         a.window_right == b.window_right;
+}
+
+/// Whether one plan serves both, so that they need the same workspace.
+bool alike(const Call& a, const Call& b) {
+  return alike(a.attention.q, b.attention.q) && alike(a.attention.k, b.attention.k) &&
+         alike(a.attention.v, b.attention.v) && alike(a.attention.o, b.attention.o) &&
+         alike(a.attention.lse, b.attention.lse) && alike(a.attention.mask, b.attention.mask) &&
+         a.execution.device == b.execution.device &&
+         a.execution.device_index == b.execution.device_index;
+}
+
+/// What is asked of the library takes as long as a look-up of its plan; it is asked once for calls
+/// that are alike in a row.
+std::size_t workspace_bytes(const Call& call) {
+  if (last_call() && alike(*last_call(), call)) return last_call()->execution.workspace_bytes;
   std::size_t bytes = 0;
   without_gil([&] { return flashcore_workspace_size(&call.attention, &call.execution, &bytes); });
+  return bytes;
+}
+
+/// Gives the call its workspace. The array it returns must outlive the launch: on a GPU the
+/// libraries' allocators reuse memory in the order of the stream, so it need not outlive the work.
+nb::object give_workspace(Call& call, const ArrayLibrary& library, nb::handle q) {
+  const std::size_t bytes = workspace_bytes(call);
   call.execution.workspace_bytes = bytes;
   if (bytes == 0) return nb::none();
   if (call.execution.device == FLASHCORE_DEVICE_CPU) {
     call.execution.workspace = host_workspace(bytes);
     return nb::none();
   }
-  nb::object array = allocate(q, bytes);
+  nb::object array = library.workspace(q, bytes);
   const auto stream = reinterpret_cast<StreamAddress>(call.execution.stream);
   call.execution.workspace = ImportedArray("workspace", array, stream).data();
   return array;
+}
+
+/// An array for the result, like q, and what it is described as.
+std::pair<nb::object, ImportedArray> new_output(const ArrayLibrary& library, nb::handle q,
+                                                const ImportedArray& q_array, flashcore_dtype dtype,
+                                                std::optional<StreamAddress> stream) {
+  if (nb::object out = library.quick_like(q, q_array, dtype); out.is_valid())
+    if (ImportedArray array("out", out, stream); same_device(array, q_array))
+      return {std::move(out), std::move(array)};
+  nb::object out = library.empty_like(q);
+  ImportedArray array("out", out, stream);
+  return {std::move(out), std::move(array)};
 }
 
 /// Waits for the device, for libraries that cannot order their own work after ours.
@@ -174,36 +234,50 @@ void wait_for_device(int index) {
 
 }  // namespace
 
-void forward(nb::handle q, nb::handle k, nb::handle v, nb::handle out, nb::handle lse,
-             const Options& options, std::optional<StreamAddress> stream, nb::handle allocate,
-             bool synchronize) {
+nb::object forward(const ArrayLibrary& library, const Options& options, nb::handle q, nb::handle k,
+                   nb::handle v, std::optional<double> scale, nb::handle out, bool return_lse) {
+  const bool wants_grad = library.wants_grad(q, k, v);
+  if (library.has_watchers() && (wants_grad || library.watched(q, k, v))) return nb::none();
+  if (wants_grad) raise(PyExc_NotImplementedError, "%s", no_backward);
+  const std::optional<StreamAddress> stream = library.current_stream(q);
   const ImportedArray q_array("q", q, stream);
   const ImportedArray k_array("k", k, stream);
   const ImportedArray v_array("v", v, stream);
-  Call call = begin_call(q_array, k_array, v_array, options);
-  const ImportedArray out_array("out", out, stream);
+  Call call = begin_call(q_array, k_array, v_array, options, scale);
+  auto& attention = call.attention;
+
+  const auto [result, out_array] =
+      out.is_none()
+          ? new_output(library, q, q_array, static_cast<flashcore_dtype>(attention.q.dtype), stream)
+          : std::pair{nb::borrow(out), ImportedArray("out", out, stream)};
   require_same_device(out_array, q_array);
-  call.attention.o = output_of(out_array, options);
+  attention.o = output_of(out_array, options);
+  nb::object lse = nb::none();
   std::optional<ImportedArray> lse_array;
-  if (!lse.is_none()) {
+  if (return_lse) {
+    lse = library.lse(q, {attention.q.batch, attention.q.heads, attention.q.seq});
     lse_array.emplace("lse", lse, stream);
-    call.attention.lse = lse_of(*lse_array);
+    attention.lse = lse_of(*lse_array);
   }
+
   if (q_array.on_cuda())
     call.execution.stream =
-        reinterpret_cast<void*>(stream ? *stream : current_stream(q, q_array.device_index()));
-  const nb::object workspace = give_workspace(call, q, allocate);
-  without_gil([&] { return flashcore_attention_forward(&call.attention, &call.execution); });
-  if (synchronize && q_array.on_cuda()) wait_for_device(q_array.device_index());
+        reinterpret_cast<void*>(stream ? *stream : exchanged_stream(q, q_array.device_index()));
+  const nb::object workspace = give_workspace(call, library, q);
+  without_gil([&] { return flashcore_attention_forward(&attention, &call.execution); });
+  if (library.waits() && q_array.on_cuda()) wait_for_device(q_array.device_index());
   last_call() = call;
+  return return_lse ? nb::make_tuple(result, lse) : result;
 }
 
-std::optional<std::string> why_unsupported(nb::handle q, nb::handle k, nb::handle v, nb::handle out,
-                                           const Options& options) {
+std::optional<std::string> why_unsupported(const ArrayLibrary& library, const Options& options,
+                                           nb::handle q, nb::handle k, nb::handle v,
+                                           std::optional<double> scale, nb::handle out) {
+  if (library.wants_grad(q, k, v)) return no_backward;
   const ImportedArray q_array("q", q, std::nullopt);
   const ImportedArray k_array("k", k, std::nullopt);
   const ImportedArray v_array("v", v, std::nullopt);
-  Call call = begin_call(q_array, k_array, v_array, options);
+  Call call = begin_call(q_array, k_array, v_array, options, scale);
   if (out.is_none())
     call.attention.o = absent_output(call.attention.q, options.bshd);
   else

@@ -9,16 +9,15 @@
 #include <string>
 #include <tuple>
 
-#include "binding/imported_array.h"
+#include "binding/array_library.h"
 
 namespace flashcore::python {
 
 /// A mask kind beside the C interface's: causal, where both alignments are the same.
 inline constexpr int causal_of_either_alignment = 3;
 
-/// What Python's attention() was asked beside its arrays.
+/// What a call was asked beside its arrays and the scale.
 struct Options {
-  std::optional<double> scale;
   int mask_kind = FLASHCORE_MASK_NONE;
   std::int64_t window_left = -1;
   std::int64_t window_right = -1;
@@ -26,17 +25,18 @@ struct Options {
   bool grouped = true;  // fewer key heads than query heads are allowed
 };
 
-/// Runs attention on arrays that exist. `stream` none: the current one of the arrays' library.
-/// `allocate(q, bytes)` gives an array of that many bytes on q's device, for the workspace.
-/// `synchronize`: wait on the stream for the result.
-void forward(nanobind::handle q, nanobind::handle k, nanobind::handle v, nanobind::handle out,
-             nanobind::handle lse, const Options& options, std::optional<StreamAddress> stream,
-             nanobind::handle allocate, bool synchronize);
+/// Runs attention, on the stream that the arrays' library works on. `out` none: a new array like q.
+/// Returns out, with `return_lse` the pair (out, LSE); none, having done nothing, where the library
+/// must see the call happen.
+nanobind::object forward(const ArrayLibrary& library, const Options& options, nanobind::handle q,
+                         nanobind::handle k, nanobind::handle v, std::optional<double> scale,
+                         nanobind::handle out, bool return_lse);
 
 /// Why the call would not be served; none where it would be. `out` may be none.
-std::optional<std::string> why_unsupported(nanobind::handle q, nanobind::handle k,
-                                           nanobind::handle v, nanobind::handle out,
-                                           const Options& options);
+std::optional<std::string> why_unsupported(const ArrayLibrary& library, const Options& options,
+                                           nanobind::handle q, nanobind::handle k,
+                                           nanobind::handle v, std::optional<double> scale,
+                                           nanobind::handle out);
 
 /// Backend, family, Config and reason of this thread's last forward(). Throws RuntimeError where
 /// there was none.

@@ -1,6 +1,8 @@
 #include "binding/imported_array.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <unordered_map>
 
 #include "binding/errors.h"
@@ -48,11 +50,17 @@ nb::object export_capsule(nb::handle array, std::optional<StreamAddress> stream)
 const dlpack::ExchangeApi* exchange_api(nb::handle array) {
   // Guarded by the GIL. Types are kept alive, so that no other takes a known one's address.
   static auto& known = *new std::unordered_map<PyObject*, const dlpack::ExchangeApi*>;
+  static std::pair<PyObject*, const dlpack::ExchangeApi*>
+      last;  // most calls have arrays of one type
   const nb::handle type = array.type();
-  if (const auto found = known.find(type.ptr()); found != known.end()) return found->second;
-  const dlpack::ExchangeApi* api = find_exchange_api(type);
-  known.emplace(type.inc_ref().ptr(), api);
-  return api;
+  if (type.ptr() == last.first) return last.second;
+  auto found = known.find(type.ptr());
+  if (found == known.end()) {
+    const dlpack::ExchangeApi* api = find_exchange_api(type);
+    found = known.emplace(type.inc_ref().ptr(), api).first;
+  }
+  last = *found;
+  return last.second;
 }
 
 ImportedArray::ImportedArray(const char* name, nb::handle array,
@@ -102,6 +110,29 @@ bool ImportedArray::on_cuda() const {
 
 bool ImportedArray::empty() const {
   return std::any_of(tensor_.shape, tensor_.shape + ndim(), [](auto size) { return size == 0; });
+}
+
+std::span<const std::int64_t> ImportedArray::shape() const {
+  return {tensor_.shape, static_cast<std::size_t>(ndim())};
+}
+
+std::span<const std::int64_t> ImportedArray::strides() const {
+  if (tensor_.strides == nullptr) return {};
+  return {tensor_.strides, static_cast<std::size_t>(ndim())};
+}
+
+bool ImportedArray::dense() const {
+  if (tensor_.strides == nullptr || empty()) return false;
+  // From the innermost dimension out: one of the others must step over what is spanned so far.
+  std::int64_t spanned = 1;
+  for (int found = 0; found < ndim(); ++found) {
+    int next = 0;
+    while (next < ndim() && (size(next) == 1 || tensor_.strides[next] != spanned)) ++next;
+    if (next == ndim()) break;
+    spanned *= size(next);
+  }
+  return spanned == std::accumulate(tensor_.shape, tensor_.shape + ndim(), std::int64_t{1},
+                                    std::multiplies<>());
 }
 
 std::int64_t ImportedArray::stride(int dimension) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "binding/dlpack.h"
 
@@ -33,6 +34,11 @@ class ImportedArray {
   /// In elements. Of a dimension of one element or an array of none, whose stride nobody follows,
   /// the contiguous one.
   [[nodiscard]] std::int64_t stride(int dimension) const;
+  /// As the library describes them: strides are empty where it leaves them out, being contiguous.
+  [[nodiscard]] std::span<const std::int64_t> shape() const;
+  [[nodiscard]] std::span<const std::int64_t> strides() const;
+  /// Whether it has described strides, and fills its memory without gaps or overlaps.
+  [[nodiscard]] bool dense() const;
   [[nodiscard]] void* data() const {
     return static_cast<char*>(tensor_.data) + tensor_.byte_offset;
   }

@@ -16,29 +16,21 @@ using namespace flashcore::python;
 
 NB_MODULE(binding, module) {
   watch_forks();
+  nb::set_leak_warnings(false);  // what flashcore's modules keep, they keep until the process ends
 
-  module.def(
-      "forward",
-      [](nb::handle q, nb::handle k, nb::handle v, nb::handle out, nb::handle lse,
-         std::optional<double> scale, int mask_kind, std::int64_t window_left,
-         std::int64_t window_right, bool bshd, bool grouped, std::optional<StreamAddress> stream,
-         nb::handle allocate, bool synchronize) {
-        forward(q, k, v, out, lse, {scale, mask_kind, window_left, window_right, bshd, grouped},
-                stream, allocate, synchronize);
-      },
-      nb::arg("q"), nb::arg("k"), nb::arg("v"), nb::arg("out"), nb::arg("lse").none(),
-      nb::arg("scale").none(), nb::arg("mask_kind"), nb::arg("window_left"),
-      nb::arg("window_right"), nb::arg("bshd"), nb::arg("grouped"), nb::arg("stream").none(),
-      nb::arg("allocate"), nb::arg("synchronize"));
+  nb::class_<ArrayLibrary>(module, "ArrayLibrary").def(nb::init<nb::handle>(), nb::arg("kind"));
 
-  module.def(
-      "why_unsupported",
-      [](nb::handle q, nb::handle k, nb::handle v, nb::handle out, std::optional<double> scale,
-         int mask_kind, std::int64_t window_left, std::int64_t window_right, bool bshd) {
-        return why_unsupported(q, k, v, out, {scale, mask_kind, window_left, window_right, bshd});
-      },
-      nb::arg("q"), nb::arg("k"), nb::arg("v"), nb::arg("out").none(), nb::arg("scale").none(),
-      nb::arg("mask_kind"), nb::arg("window_left"), nb::arg("window_right"), nb::arg("bshd"));
+  nb::class_<Options>(module, "Options")
+      .def(nb::init<int, std::int64_t, std::int64_t, bool, bool>(), nb::arg("mask_kind"),
+           nb::arg("window_left"), nb::arg("window_right"), nb::arg("bshd"), nb::arg("grouped"));
+
+  module.def("forward", &forward, nb::arg("library"), nb::arg("options"), nb::arg("q"),
+             nb::arg("k"), nb::arg("v"), nb::arg("scale").none(), nb::arg("out").none(),
+             nb::arg("return_lse"));
+
+  module.def("why_unsupported", &why_unsupported, nb::arg("library"), nb::arg("options"),
+             nb::arg("q"), nb::arg("k"), nb::arg("v"), nb::arg("scale").none(),
+             nb::arg("out").none());
 
   module.def("last_choice", &last_choice);
 
@@ -52,6 +44,7 @@ NB_MODULE(binding, module) {
 
   module.def("version", &flashcore_version);
 
+  module.attr("NO_BACKWARD") = no_backward;
   module.attr("MASK_NONE") = int{FLASHCORE_MASK_NONE};
   module.attr("MASK_CAUSAL_TOP_LEFT") = int{FLASHCORE_MASK_CAUSAL_TOP_LEFT};
   module.attr("MASK_CAUSAL_BOTTOM_RIGHT") = int{FLASHCORE_MASK_CAUSAL_BOTTOM_RIGHT};
