@@ -265,6 +265,7 @@ class Execution(ctypes.Structure):
         ("stream", ctypes.c_void_p),
         ("workspace", ctypes.c_void_p),
         ("workspace_bytes", ctypes.c_size_t),
+        ("overlap", ctypes.c_int32),
     ]
 
 

@@ -92,8 +92,13 @@ typedef struct flashcore_attention {
 
 /* Where and with what a call runs. `stream` is a CUstream (cudaStream_t) of that device, or null
  * for its default stream; the CPU ignores it. The workspace is the caller's, at least
- * flashcore_workspace_size bytes, aligned to 64 bytes, on the device that computes. Calls that may
- * overlap need workspaces of their own. */
+ * flashcore_workspace_size bytes, aligned to 64 bytes, on the device that computes. Calls that run
+ * at the same time need workspaces of their own.
+ *
+ * `overlap` not 0: the call's kernel may be started while the work ahead of it in the stream is
+ * still running (programmatic dependent launch). It prepares itself then, and waits for that work's
+ * end before it reads or writes a tensor: the result is the same, a few microseconds earlier.
+ * Ignored where the kernel or the GPU has no such start (before sm_90). */
 typedef struct flashcore_execution {
   uint32_t struct_size; /* sizeof(flashcore_execution) */
   int32_t device;       /* a flashcore_device_kind */
@@ -101,6 +106,7 @@ typedef struct flashcore_execution {
   void* stream;
   void* workspace;
   size_t workspace_bytes;
+  int32_t overlap;
 } flashcore_execution;
 
 /* What serves a call. The strings live as long as the process. */

@@ -69,12 +69,13 @@ struct Attention {
   flashcore_lse lse{};
 };
 
-/// Where a call runs: the CPU unless said otherwise.
+/// Where a call runs: the CPU unless said otherwise. `overlap` as in flashcore_execution.
 struct Execution {
   Device device = Device::cpu;
   int32_t device_index = 0;
   void* stream = nullptr;
   std::span<std::byte> workspace{};
+  bool overlap = false;
 };
 
 /// What serves a call.
@@ -123,7 +124,8 @@ inline flashcore_execution to_c(const Execution& e) {
           e.device_index,
           e.stream,
           e.workspace.data(),
-          e.workspace.size()};
+          e.workspace.size(),
+          e.overlap ? 1 : 0};
 }
 
 }  // namespace detail

@@ -15,6 +15,7 @@ struct Config {
   int stages = 2;      // tiles of K, and of V, in shared memory
   int q_stages = 1;    // blocks of Q in shared memory
   int kv_splits = 1;   // blocks of a cluster that share a task's keys: 1, 2, 4 or 8
+  int pack_heads = 0;  // a tile's rows are those of a key head's query heads at few positions
 };
 
 template <typename C, typename Visit>
@@ -26,6 +27,7 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("stages", config.stages);
   visit("q_stages", config.q_stages);
   visit("kv_splits", config.kv_splits);
+  visit("pack_heads", config.pack_heads);
 }
 
 inline constexpr int warpgroup_rows = 64;

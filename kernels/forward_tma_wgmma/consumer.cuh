@@ -224,23 +224,23 @@ class Consumer {
     if (lane_ == 0) device::arrive(empty);
   }
 
-  int first_row(const Task& task) const {
-    return task.first_row + consumer_ * warpgroup_rows;
-  }
-  int lane_row(const Task& task) const {
-    return first_row(task) + device::warp_index() % 4 * 16 + lane_ / 4;
+  /// Of the task's tile, the warp's first.
+  int warp_row() const {
+    return consumer_ * warpgroup_rows + device::warp_index() % 4 * 16;
   }
 
   /// Hides what the lane's rows do not see of a tile, where the warpgroup's rows differ in it.
   void mask(const Task& task, int tile) {
     const int key = first_key_of<C>(task, tile);
-    const int first = first_row(task);
-    const Keys all = keys_between(params_, first + warpgroup_rows - 1, first);
+    const int first = task.first_position + positions<C>(params_, consumer_);
+    const int last = first + positions<C>(params_, 1) - 1;
+    const Keys all = keys_between(params_, last, first);
     if (key >= all.begin && key + C.block_kv <= all.end) return;
     const int own_key = key + device::sum_place(lane_, 0).column;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = lane_row(task) + half * 8;
+      const int row =
+          task.first_position + position_of<C>(params_, warp_row() + lane_ / 4 + half * 8);
       const Keys seen = keys_between(params_, row, row);
       hide_keys<C>(r_scores_, half, seen.begin - own_key, seen.end - own_key);
     }
@@ -272,13 +272,14 @@ class Consumer {
       merge().send(r_out_, softmax_.rows);
       merge().wait();
     }
-    const TaskPlace place = place_of(params_, device::opaque(task.index));
+    const TaskPlace place = place_of<C>(params_, device::opaque(task.index));
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       if (!finishes(half)) continue;
       if constexpr (C.kv_splits > 1) merge().finish(half, r_out_, softmax_.rows[half]);
-      if (!store_row<C>(params_, place, lane_row(task) + half * 8, half, lane_, r_out_,
-                        softmax_.rows[half]))
+      const QueryRow row =
+          query_row<C>(params_, place, task.first_position, warp_row() + lane_ / 4 + half * 8);
+      if (!store_row<C>(params_, place.batch, row, half, lane_, r_out_, softmax_.rows[half]))
         not_finite_ = true;
     }
   }
@@ -288,11 +289,10 @@ class Consumer {
     if (!device::warp_any(not_finite_)) return;
 #pragma unroll 1
     for (Schedule<C> schedule(params_); schedule.has_task(); schedule.advance()) {
-      const int row = lane_row(task_of<C>(params_, schedule.index())) - lane_ / 4;
+      const Task task = task_of<C>(params_, schedule.index());
 #pragma unroll 1
       for (int half = 0; half < 2; ++half)
-        if (finishes(half))
-          rewrite_rows<C>(params_, place_of(params_, schedule.index()), row + half * 8, lane_);
+        if (finishes(half)) rewrite_rows<C>(params_, task, warp_row() + half * 8, lane_);
     }
   }
 

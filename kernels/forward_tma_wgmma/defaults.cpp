@@ -1,6 +1,9 @@
 #include "forward_tma_wgmma/defaults.h"
 
+#include <optional>
+
 #include "family/forward_call.h"
+#include "forward_tma_wgmma/grid.h"
 
 namespace flashcore::forward_tma_wgmma {
 namespace {
@@ -52,18 +55,41 @@ Config tiny(const Config& few) {
   return config;
 }
 
-/// Whether there are as many multiprocessors, and keys enough for each block. Clusters of four have
-/// lost everywhere.
-bool can_split(const Problem& problem, const Shapes& shape, const GpuLimits& gpu) {
-  const std::int64_t blocks = tasks_of(problem, block_q(shape.split)) * shape.split.kv_splits;
-  return blocks <= gpu.multiprocessors && problem.seq_kv >= std::int64_t{4} * shape.few.block_kv;
+/// Whether there are as many multiprocessors, and keys enough for each block.
+bool can_split(const Problem& problem, std::int64_t tasks, int kv_splits, const Shapes& shape,
+               const GpuLimits& gpu) {
+  return tasks * kv_splits <= gpu.multiprocessors &&
+         problem.seq_kv >= std::int64_t{2} * kv_splits * shape.few.block_kv;
+}
+
+/// Clusters of this size have lost everywhere but where a few tasks have many keys each.
+constexpr int large_cluster = 8;
+
+/// Of tiles that pack heads.
+Config packed(Config config) {
+  config.pack_heads = 1;
+  return config;
+}
+Config packed_split(const Shapes& shape) {
+  Config config = packed(shape.few);
+  config.kv_splits = large_cluster;
+  return config;
+}
+
+/// The Config whose tiles pack a group's heads, where such tiles are fewer.
+std::optional<Config> packed_for(const Problem& problem, const Shapes& shape,
+                                 const GpuLimits& gpu) {
+  const std::int64_t tasks = tasks_of(problem, warpgroup_rows, packed_heads(problem));
+  if (tasks >= tasks_of(problem, warpgroup_rows)) return std::nullopt;
+  // A processing cluster's multiprocessors are no multiple of eight: some are left over.
+  if (tasks * large_cluster * 4 <= std::int64_t{gpu.multiprocessors} * 3 &&
+      can_split(problem, tasks, large_cluster, shape, gpu))
+    return packed_split(shape);
+  if (can_split(problem, tasks, shape.split.kv_splits, shape, gpu)) return packed(shape.split);
+  return packed(shape.few);
 }
 
 }  // namespace
-
-std::int64_t tasks_of(const Problem& problem, int rows) {
-  return family::q_blocks(problem, rows) * problem.heads_q * problem.batch;
-}
 
 int capacity(std::int64_t head_dim) {
   return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256;
@@ -75,12 +101,15 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   Config config = shape.few;
   // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
   const std::int64_t multiprocessors = gpu.multiprocessors;
-  if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
+  if (const auto packs = packed_for(problem, shape, gpu)) {
+    config = *packs;
+  } else if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
     const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= multiprocessors * 2;
     config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
-  } else if (can_split(problem, shape, gpu)) {
+  } else if (can_split(problem, tasks_of(problem, block_q(shape.split)), shape.split.kv_splits,
+                       shape, gpu)) {
     config = shape.split;
   }
   config.element = family::element_of(problem.dtype);
@@ -93,7 +122,9 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split};
+      std::vector<Config> of_head{shape.many,         shape.few,         tiny(shape.few),
+                                  shape.split,        packed(shape.few), packed(shape.split),
+                                  packed_split(shape)};
       if (head_dim == 64) of_head.push_back(shape.long_rows);
       for (Config& config : of_head) {
         config.element = element;

@@ -9,9 +9,6 @@
 
 namespace flashcore::forward_tma_wgmma {
 
-/// Blocks of so many query rows, over all heads and batches.
-std::int64_t tasks_of(const core::Problem& problem, int rows);
-
 /// The head_dim that a Problem's is rounded up to: 64, 128 or 256.
 int capacity(std::int64_t head_dim);
 

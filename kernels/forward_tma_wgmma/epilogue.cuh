@@ -9,20 +9,19 @@
 
 namespace flashcore::forward_tma_wgmma {
 
-/// Stores row `half` of the lane's two, which is row `row` of seq_q; whether the lane's part of it
-/// was finite. Neighbouring lanes deal 16 columns at a time so that each stores 4 of them at once.
+/// Stores row `half` of the lane's two; whether the lane's part of it was finite. Neighbouring
+/// lanes deal 16 columns at a time so that each stores 4 of them at once.
 template <Config C>
-bool store_row(const Params& params, const TaskPlace& place, int row, int half, int lane,
+bool store_row(const Params& params, int batch, const QueryRow& row, int half, int lane,
                const Output<C>& r_out, const device::LazySoftmax& softmax) {
   using T = device::Storage<C.element>;
-  const bool exists = row < seq_q(params);
-  const bool sees_keys = !keys_between(params, row, row).empty();
+  const bool sees_keys = !keys_between(params, row.position, row.position).empty();
   // A row that sees no key is 0. One whose every score was -inf is 0 / 0, as the softmax says.
   const float inverse_sum = sees_keys ? device::reciprocal_approx(softmax.row_sum) : 0.0F;
   const int first_column = lane % 2 * 8 + lane % 4 / 2 * 4;
-  const int columns = exists ? params.head_dim - first_column : 0;
+  const int columns = row.exists ? params.head_dim - first_column : 0;
   T* const g_row = static_cast<T*>(params.g_o) +
-                   params.o_strides.offset(place.batch, place.head, row) + first_column;
+                   params.o_strides.offset(batch, row.head, row.position) + first_column;
   unsigned not_finite = 0;
 #pragma unroll
   for (int group = 0; group < C.head_dim / 16; ++group) {
@@ -38,29 +37,32 @@ bool store_row(const Params& params, const TaskPlace& place, int row, int half, 
       device::store_vector<unsigned, 2>({words[0], words[1]},
                                         reinterpret_cast<unsigned*>(g_row + group * 16));
   }
-  if (lane % 4 == 0 && exists && params.g_lse != nullptr)
-    params.g_lse[params.lse_strides.offset(place.batch, place.head, row)] =
+  if (lane % 4 == 0 && row.exists && params.g_lse != nullptr)
+    params.g_lse[params.lse_strides.offset(batch, row.head, row.position)] =
         sees_keys ? softmax.log_sum_exp() : -device::infinity;
   return (not_finite & 0x7FFF7FFFU) == 0;
 }
 
-/// Writes again those of 8 rows that the warp has stored with elements that are not finite, over
-/// their visible keys alone.
+/// Writes again those of 8 rows of a task's tile that the warp has stored with elements that are
+/// not finite, over their visible keys alone.
 template <Config C>
-void rewrite_rows(const Params& params, const TaskPlace& place, int first_row, int lane) {
+void rewrite_rows(const Params& params, const Task& task, int first_row, int lane) {
   using T = device::Storage<C.element>;
+  const TaskPlace place = place_of<C>(params, task.index);
   device::warp_barrier();  // lanes read what others stored
 #pragma unroll 1
-  for (int row = first_row; row < first_row + 8 && row < seq_q(params); ++row) {
+  for (int i = 0; i < 8; ++i) {
+    const QueryRow row = query_row<C>(params, place, task.first_position, first_row + i);
+    if (!row.exists) continue;
     T* const g_row =
-        static_cast<T*>(params.g_o) + params.o_strides.offset(place.batch, place.head, row);
+        static_cast<T*>(params.g_o) + params.o_strides.offset(place.batch, row.head, row.position);
     float zero = 0.0F;
 #pragma unroll 1
     for (int column = lane; column < params.head_dim; column += 32)
       zero += device::to_float(g_row[column]) * 0.0F;
     if (device::warp_any(zero != 0.0F))
       device::rewrite_row_carefully(
-          device::careful_row_of<T>(params, place.batch, place.head, place.kv_head, row,
+          device::careful_row_of<T>(params, place.batch, row.head, place.kv_head, row.position,
                                     {0, device::seq_kv(params)}),
           lane, g_row);
   }

@@ -23,46 +23,50 @@ using core::Support;
 constexpr core::Arch sm_90a{9, 0, true};
 constexpr std::uint32_t box_columns = 64;
 
-Params params_of(const Problem& problem, const Config& config, const GpuLimits& gpu) {
-  Params params;
-  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
-  params.tasks = static_cast<unsigned>(tasks_of(problem, block_q(config)));
-  // Blocks stay for more tasks, unless keys are shared.
-  params.blocks =
-      config.kv_splits > 1 ? params.tasks : blocks_for(params, config, gpu.multiprocessors);
-  return params;
-}
+/// A dimension of a tensor, in elements, and how many of it a copy's box has.
+struct Dimension {
+  std::int64_t size, stride;
+  int box;
+};
 
-/// A call's tensor in boxes of 64 columns by so many rows.
-cuda::TensorBox tensor_box(const Problem& problem, const core::Strides& strides, std::int64_t heads,
-                           std::int64_t seq, std::uint32_t rows) {
+/// A call's tensor in boxes of 64 columns by y by z.
+cuda::TensorBox tensor_box(const Problem& problem, const Dimension& y, const Dimension& z,
+                           std::int64_t batch_stride) {
   const auto bytes = [](std::int64_t elements) { return static_cast<std::uint64_t>(elements) * 2; };
   // A dimension of no elements is not taken: one that no copy reaches stands for it.
   const auto count = [](std::int64_t elements) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(elements, 1));
   };
-  return {.element = family::element_of(problem.dtype),
-          .dims = {count(problem.head_dim), count(seq), count(heads), count(problem.batch)},
-          .strides_bytes = {bytes(strides.seq), bytes(strides.head), bytes(strides.batch)},
-          .box = {box_columns, rows, 1, 1},
-          .swizzle = cuda::Swizzle::bytes_128};
+  return {
+      .element = family::element_of(problem.dtype),
+      .dims = {count(problem.head_dim), count(y.size), count(z.size), count(problem.batch)},
+      .strides_bytes = {bytes(y.stride), bytes(z.stride), bytes(batch_stride)},
+      .box = {box_columns, static_cast<std::uint32_t>(y.box), static_cast<std::uint32_t>(z.box), 1},
+      .swizzle = cuda::Swizzle::bytes_128};
+}
+
+cuda::TensorBox q_box(const Problem& problem, int heads) {
+  const core::Strides& strides = problem.q_strides;
+  return tensor_box(problem, {problem.heads_q, strides.head, heads},
+                    {problem.seq_q, strides.seq, warpgroup_rows / heads}, strides.batch);
+}
+
+cuda::TensorBox kv_box(const Problem& problem, const core::Strides& strides, int block_kv) {
+  return tensor_box(problem, {problem.seq_kv, strides.seq, block_kv},
+                    {problem.heads_kv, strides.head, 1}, strides.batch);
 }
 
 class Launch final : public family::PreparedLaunch {
  public:
   Launch(const Problem& problem, const Config& config, const GpuLimits& gpu)
       : params_(params_of(problem, config, gpu)),
-        q_(tensor_box(problem, problem.q_strides, problem.heads_q, problem.seq_q, warpgroup_rows)),
-        k_(tensor_box(problem, problem.k_strides, problem.heads_kv, problem.seq_kv,
-                      static_cast<std::uint32_t>(config.block_kv))),
-        v_(tensor_box(problem, problem.v_strides, problem.heads_kv, problem.seq_kv,
-                      static_cast<std::uint32_t>(config.block_kv))),
+        q_(q_box(problem, 1 << params_.tile_heads_log2)),
+        k_(kv_box(problem, problem.k_strides, config.block_kv)),
+        v_(kv_box(problem, problem.v_strides, config.block_kv)),
         shape_{.grid = params_.blocks * static_cast<unsigned>(config.kv_splits),
                .block = static_cast<unsigned>(threads(config)),
                .cluster = static_cast<unsigned>(config.kv_splits),
-               .shared_bytes = static_cast<unsigned>(layout(config).total)} {
-    family::check_grid(problem, block_q(config), config.kv_splits);
-  }
+               .shared_bytes = static_cast<unsigned>(layout(config).total)} {}
 
   void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
               cuda::StreamHandle stream) const override {
@@ -74,7 +78,9 @@ class Launch final : public family::PreparedLaunch {
     const bool no_keys = params.seq_kv == 0;
     params.k_map = kernel.tensor_map(k_, no_keys ? arguments.q : arguments.k);
     params.v_map = kernel.tensor_map(v_, no_keys ? arguments.q : arguments.v);
-    kernel.launch(shape_, stream, params);
+    cuda::LaunchShape shape = shape_;
+    shape.overlap = arguments.overlap;
+    kernel.launch(shape, stream, params);
   }
 
   [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
@@ -118,8 +124,8 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
 
   /// forward_mma deals keys out finer (README.md has the measurements).
   [[nodiscard]] Support prefers(const Problem& problem, const GpuLimits& gpu) const override {
-    const std::int64_t blocks =
-        tasks_of(problem, warpgroup_rows) * default_for(problem, gpu).kv_splits;
+    const Config config = default_for(problem, gpu);
+    const std::int64_t blocks = tasks_of_warpgroups(problem, config) * config.kv_splits;
     if (blocks * 2 >= gpu.multiprocessors) return Support::yes();
     const bool short_rows = problem.seq_kv > 128 && problem.seq_kv <= 512;
     const bool few_queries = problem.seq_q < warpgroup_rows && problem.seq_kv >= 2048;
@@ -147,6 +153,8 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
       return Support::no("kv_splits {} is none of 1, 2, 4 and 8", config.kv_splits);
     if (config.q_stages < 1 || config.q_stages > 2)
       return Support::no("q_stages {} is not in [1, 2]", config.q_stages);
+    if (config.pack_heads != 0 && config.pack_heads != 1)
+      return Support::no("pack_heads {} is neither 0 nor 1", config.pack_heads);
     // Output, scores, and the weights of two tiles; the rest is from ptxas's report.
     const int registers = config.head_dim / 2 + config.block_kv + 24;
     if (registers > consumer_registers(config))
@@ -164,6 +172,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     std::vector<Config> configs;
     Config config = choose_default(problem, gpu);
     config.kv_splits = 1;
+    config.pack_heads = 0;
     for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
       for (const int block_kv : {64, 96, 128, 192})
         for (config.stages = 1; config.stages <= 4; ++config.stages)
@@ -179,6 +188,11 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
             config.block_kv = block_kv;
             configs.push_back(config);
           }
+    if (problem.group_size() > 1)
+      for (std::size_t i = 0, count = configs.size(); i < count; ++i) {
+        configs.push_back(configs[i]);
+        configs.back().pack_heads = 1;
+      }
     return configs;
   }
 

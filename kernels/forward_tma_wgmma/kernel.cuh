@@ -8,6 +8,7 @@
 // and the other consumers' products run.
 #pragma once
 
+#include "device/ptx/dependent_launch.h"
 #include "device/ptx/warpgroup.h"
 #include "device/tile/warpgroup.h"
 #include "forward_tma_wgmma/consumer.cuh"
@@ -55,11 +56,13 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
   // One warp each: the first copies set out as early as they can.
   if (device::thread_index() == 0) {
     init_first_barriers<C>();
+    device::wait_for_predecessor();  // all else that touches tensors comes after the first copies
     producer.start();
   } else if (device::thread_index() == 32) {
     init_other_barriers<C>();
   }
   device::block_barrier();  // the barriers are initialised
+  device::allow_successor();
   if constexpr (C.kv_splits > 1) device::cluster_arrive_relaxed();
 
   if (device::warpgroup_index() == 0) {

@@ -14,11 +14,16 @@ constexpr unsigned task_of_round(unsigned round, unsigned block, const unsigned&
 }
 
 struct Params : device::NarrowParams {
-  // [batch, heads, seq, head_dim] each, in boxes of 64 columns, swizzled by 128 bytes: by 64 rows
-  // of q, block_kv of k and v.
+  // Boxes of 64 columns, swizzled by 128 bytes: of q [batch, seq, heads, head_dim] by 64 rows, a
+  // tile's heads at one position after the other; of k and v [batch, heads, seq, head_dim] by
+  // block_kv.
   device::TensorMap q_map, k_map, v_map;
-  unsigned tasks = 0;   // of block_q rows of a head
-  unsigned blocks = 0;  // that take tasks, or clusters
+  device::Divisor head_tiles;   // of a batch's query heads: each alone, unless a tile packs them
+  device::Divisor group_tiles;  // of a key head's
+  int tile_heads_log2 = 0;
+  int warpgroup_positions = 0;  // of its 64 rows
+  unsigned tasks = 0;           // of block_q rows
+  unsigned blocks = 0;          // that take tasks, or clusters
 };
 
 }  // namespace flashcore::forward_tma_wgmma

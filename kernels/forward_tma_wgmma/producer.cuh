@@ -17,7 +17,7 @@ class Producer {
   /// barriers which announce them and before others know.
   void start() {
     if (!schedule_.has_task()) return;
-    place_ = place_of(params_, schedule_.index());
+    place_ = place_of<C>(params_, schedule_.index());
     // Q's place is known sooner; with more consumers its rows are more copies than K's tile.
     if (C.consumers == 1) copy_q<false>();
     task_ = task_of<C>(params_, schedule_.index());
@@ -38,7 +38,7 @@ class Producer {
       }
       if (!schedule_.has_task()) return;
       task_ = task_of<C>(params_, schedule_.index());
-      place_ = place_of(params_, schedule_.index());
+      place_ = place_of<C>(params_, schedule_.index());
       // Whichever place is free first.
       if (C.q_stages == 1 && q_in_registers(C)) copy_q();
       copy_k(0);
@@ -50,29 +50,28 @@ class Producer {
  private:
   using S = Shared<C>;
 
-  /// Every tile of 64 columns, from row `first` on.
+  /// Every tile of 64 columns, from row `y` of plane `z` on.
   static void copy_columns(const device::TensorMap& map, unsigned char* s_tile, int column_bytes,
-                           device::Mbarrier& full, int first, int head, int batch) {
+                           device::Mbarrier& full, int y, int z, int batch) {
     device::arrive_and_expect(full, column_tiles(C) * column_bytes);
 #pragma unroll(C.head_dim > 128 ? 1 : 2)
     for (int column = 0; column < column_tiles(C); ++column)
-      device::copy_tensor(map, s_tile + column * column_bytes, full, column * 64, first, head,
-                          batch);
+      device::copy_tensor(map, s_tile + column * column_bytes, full, column * 64, y, z, batch);
   }
 
   /// Of the task that the schedule is at. Each waits for its place, unless it is the first to use
   /// it.
   template <bool waits = true>
   void copy_q() {
-    const TaskPlace place = place_of(params_, schedule_.index());
-    const int first_row = static_cast<int>(place.q_block) * block_q(C);
+    const TaskPlace place = place_of<C>(params_, schedule_.index());
+    const int first = static_cast<int>(place.q_block) * positions<C>(params_, C.consumers);
 #pragma unroll
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
       if (waits)
         device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
       copy_columns(params_.q_map, S::q(q_ring_.stage, consumer), q_column_bytes,
-                   barriers_.q_full[q_ring_.stage][consumer], first_row + consumer * warpgroup_rows,
-                   place.head, place.batch);
+                   barriers_.q_full[q_ring_.stage][consumer], place.head,
+                   first + positions<C>(params_, consumer), place.batch);
     }
     q_ring_.advance();
   }

@@ -14,35 +14,74 @@ using device::keys_between;
 using device::last_row;
 using device::seq_q;
 
-/// A head's block of rows, by its number among the call's: heads one after the other, so that the
-/// blocks that work at the same time share K and V, each from its last rows on.
+/// A head tile's block of positions, by its number among the call's: heads one after the other, so
+/// that the blocks that work at the same time share K and V, each from its last positions on.
 struct TaskPlace {
   unsigned q_block;
-  int batch, head, kv_head;
+  int batch;
+  int head;  // the tile's first
+  int kv_head;
 };
 
-inline TaskPlace place_of(const Params& params, unsigned index) {
+template <Config C>
+TaskPlace place_of(const Params& params, unsigned index) {
   const auto by_q_block = params.q_blocks.divide(index);
-  const auto by_head = params.heads_q.divide(by_q_block.quotient);
+  const auto by_batch = params.head_tiles.divide(by_q_block.quotient);
+  const auto by_kv_head = params.group_tiles.divide(by_batch.remainder);
+  const unsigned head = C.pack_heads != 0 ? by_kv_head.quotient * params.group_size.value +
+                                                (by_kv_head.remainder << params.tile_heads_log2)
+                                          : by_batch.remainder;
   return {.q_block = params.q_blocks.value - 1 - by_q_block.remainder,
-          .batch = static_cast<int>(by_head.quotient),
-          .head = static_cast<int>(by_head.remainder),
-          .kv_head = static_cast<int>(params.group_size.divide(by_head.remainder).quotient)};
+          .batch = static_cast<int>(by_batch.quotient),
+          .head = static_cast<int>(head),
+          .kv_head = static_cast<int>(by_kv_head.quotient)};
+}
+
+/// Positions of seq_q that so many warpgroups' rows hold.
+template <Config C>
+int positions(const Params& params, int warpgroups) {
+  return warpgroups * (C.pack_heads != 0 ? params.warpgroup_positions : warpgroup_rows);
+}
+
+/// Of a row of the tile, counted from the tile's first position.
+template <Config C>
+int position_of(const Params& params, int row) {
+  return C.pack_heads != 0 ? row >> params.tile_heads_log2 : row;
+}
+
+/// A row of a task's tile.
+struct QueryRow {
+  int position;
+  int head;
+  bool exists;
+};
+
+/// Row `row` of the tile at `place`, whose first position is given.
+template <Config C>
+QueryRow query_row(const Params& params, const TaskPlace& place, int first_position, int row) {
+  const int position = first_position + position_of<C>(params, row);
+  const bool in_sequence = position < seq_q(params);
+  if constexpr (C.pack_heads == 0) return {position, place.head, in_sequence};
+  const int head = place.head + (row & ((1 << params.tile_heads_log2) - 1));
+  const bool in_group = head - place.kv_head * static_cast<int>(params.group_size.value) <
+                        static_cast<int>(params.group_size.value);
+  return {position, head, in_sequence && in_group};
 }
 
 /// A block's share of a task: what the loop over a task's tiles needs to know. The rest is worked
 /// out again where it is asked for: registers are short, divisions here are multiplications.
 struct Task {
   unsigned index;
-  int first_row;  // of block_q
+  int first_position;
   int first_key;  // of the share's tile that comes last
   int tiles;      // of block_kv keys: at least one, which may see no keys
 };
 
 template <Config C>
 Task task_of(const Params& params, unsigned index) {
-  const int first_row = static_cast<int>(place_of(params, index).q_block) * block_q(C);
-  const Keys keys = keys_between(params, first_row, last_row(params, first_row, block_q(C)));
+  const int count = positions<C>(params, C.consumers);
+  const int first = static_cast<int>(place_of<C>(params, index).q_block) * count;
+  const Keys keys = keys_between(params, first, last_row(params, first, count));
   const int tiles = (keys.count() + C.block_kv - 1) / C.block_kv;
   int begin = 0;
   int end = tiles;
@@ -52,7 +91,7 @@ Task task_of(const Params& params, unsigned index) {
   }
   const bool none = begin == end;
   return {.index = index,
-          .first_row = first_row,
+          .first_position = first,
           .first_key = none ? -C.block_kv : keys.begin + begin * C.block_kv,
           .tiles = none ? 1 : end - begin};
 }

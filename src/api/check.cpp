@@ -230,7 +230,8 @@ CheckedCall check(const flashcore_attention* attention, const flashcore_executio
                     .lse = a.lse.data,
                     .scale = check_scale(a),
                     .workspace = execution->workspace,
-                    .workspace_bytes = execution->workspace_bytes};
+                    .workspace_bytes = execution->workspace_bytes,
+                    .overlap = execution->overlap != 0};
   call.device = check_device(*execution);
   call.stream = execution->stream;
   return call;

@@ -31,6 +31,7 @@ struct CaseOptions {
   std::chrono::duration<double> phase_limit{300};
   int ordinal = 0;
   std::optional<core::Arch> emulated;  // on the emulator of that GPU, which is not timed
+  bool overlap = false;  // our launches may begin before what is ahead of them has ended
   int rounds = 15;
   int trials = 20;
   std::uint64_t seed = 1;

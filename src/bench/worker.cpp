@@ -73,6 +73,7 @@ class Worker {
     seed_ = static_cast<std::uint64_t>(request.at("seed").integer());
     const dispatch::Variant variant{
         .name = family_, .backend = *backend, .family = family_, .config = config_, .summary = ""};
+    overlap_ = request.has("overlap") && request.at("overlap").boolean();
     device_ = device_of(variant, options_of(request));
     variant_ = variant;
     return json::object();
@@ -118,7 +119,7 @@ class Worker {
   }
 
   gate::Target& target() {
-    if (!target_) target_.emplace(problem_, device_, dispatch::pinned_of(*variant_));
+    if (!target_) target_.emplace(problem_, device_, dispatch::pinned_of(*variant_), overlap_);
     return *target_;
   }
 
@@ -160,6 +161,7 @@ class Worker {
   core::Problem problem_;
   dispatch::Device device_;
   std::uint64_t seed_ = 1;
+  bool overlap_ = false;
   std::optional<gate::Target> target_;
   std::unique_ptr<Stopwatch> stopwatch_;
   std::optional<core::HostCall> inputs_;

@@ -3,7 +3,8 @@
 //
 // Requests {"do": …} and the answers' members beside "ok":
 //   prepare {backend, family, config, problem, ordinal, seed}, emulated: the GPU to emulate, where
-//   one is; config: the fields in which it differs from the family's own
+//   one is; overlap: whether launches may; config: the fields in which it differs from the family's
+//   own
 //   ptxas                                      gate, reports
 //   compile {arch}, the config being whole     report
 //   screen                                     correct, max_error, finite, deterministic, detail

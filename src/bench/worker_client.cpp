@@ -35,6 +35,7 @@ json WorkerClient::ask(json request, std::string_view phase) {
                    {"problem", io::problem_to_json(problem_)},
                    {"ordinal", options_.ordinal},
                    {"seed", options_.seed}};
+      if (options_.overlap) prepare["overlap"] = true;
       if (options_.emulated) prepare["emulated"] = options_.emulated->to_string();
       ask_once(prepare);
     }

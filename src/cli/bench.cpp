@@ -186,6 +186,9 @@ void add_flags(CLI::App& command, BenchFlags& flags) {
                   "torch: PyTorch's SDPA by $FLASHCORE_PYTHON or python3, every backend that the "
                   "device has; some of torch:flash,torch:cudnn,torch:efficient,torch:cpu; none")
       ->capture_default_str();
+  command.add_flag("--overlap", flags.options.overlap,
+                   "On a GPU, let each of our calls start while the one before it ends (the C "
+                   "interface's `overlap`); peers have no such choice");
   command.add_flag("--all-gates", flags.all_gates,
                    "Run every gate on the sweep's shapes too: by default they are asked for ptxas, "
                    "correctness and latency");

@@ -71,6 +71,9 @@ struct Arguments {
   float scale = 0.0F;
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
+  /// Kernels that can may begin before the work ahead of them in the stream has ended; they wait
+  /// for its end before they read or write.
+  bool overlap = false;
 };
 
 /// 1 / sqrt(head_dim)

@@ -156,12 +156,15 @@ Damage& Damage::operator+=(const Damage& other) {
 }
 
 Target::Target(const Problem& problem, const dispatch::Device& device,
-               const dispatch::Pinned& pinned)
+               const dispatch::Pinned& pinned, bool overlap)
     : problem_(problem),
       device_(device),
       plan_(std::make_unique<dispatch::Plan>(problem, device, pinned)),
       choice_(plan_->choice()),
-      workspace_bytes_(plan_->workspace_bytes()) {}
+      workspace_bytes_(plan_->workspace_bytes()),
+      overlap_(overlap) {
+  if (overlap) choice_.reason += "; launches may overlap";
+}
 
 Target::Target(const Problem& problem, std::size_t workspace_bytes, Implementation implementation)
     : problem_(problem),
@@ -169,10 +172,10 @@ Target::Target(const Problem& problem, std::size_t workspace_bytes, Implementati
       workspace_bytes_(workspace_bytes) {}
 
 void Target::launch(const core::Arguments& arguments, cuda::StreamHandle stream) const {
-  if (plan_ != nullptr)
-    plan_->run(arguments, stream);
-  else
-    implementation_(arguments);
+  if (plan_ == nullptr) return implementation_(arguments);
+  core::Arguments own = arguments;
+  own.overlap |= overlap_;
+  plan_->run(own, stream);
 }
 
 Target::Runner Target::runner(std::uint64_t schedule) const {

@@ -26,9 +26,10 @@ class Target {
  public:
   using Implementation = std::function<void(const core::Arguments&)>;
 
-  /// Throws what dispatch::Plan throws.
+  /// With `overlap`, launches may begin before what is ahead of them has ended. Throws what
+  /// dispatch::Plan throws.
   Target(const core::Problem& problem, const dispatch::Device& device,
-         const dispatch::Pinned& pinned);
+         const dispatch::Pinned& pinned, bool overlap = false);
   /// Something else that computes on the host: the tests hold broken ones to the gates.
   Target(const core::Problem& problem, std::size_t workspace_bytes, Implementation implementation);
 
@@ -66,6 +67,7 @@ class Target {
   Implementation implementation_;  // where there is no plan
   dispatch::Choice choice_;
   std::size_t workspace_bytes_;
+  bool overlap_ = false;
   mutable std::mutex one_at_a_time_;
 };
 

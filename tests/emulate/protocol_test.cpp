@@ -36,6 +36,8 @@ constexpr const char* examples[] = {
     "head_dim=64,consumers=1,block_kv=128,stages=1,q_stages=1,kv_splits=8",
     "head_dim=128,consumers=1,block_kv=64,stages=2,q_stages=1,kv_splits=8",
     "head_dim=256,consumers=1,block_kv=64,stages=1,q_stages=1,kv_splits=4",
+    "head_dim=64,consumers=3,block_kv=64,stages=2,q_stages=2,pack_heads=1",
+    "head_dim=128,consumers=2,block_kv=64,stages=2,q_stages=1,kv_splits=4,pack_heads=1",
 };
 
 /// What the family ships, and examples of what tuned records may hold.
@@ -96,8 +98,8 @@ class Protocols : public ::testing::TestWithParam<Protocol> {
 
 constexpr core::Mask causal{.kind = core::MaskKind::causal_bottom_right};
 
-/// Three blocks of rows and two heads are six tasks for two blocks; their tiles are few for the
-/// first rows and many for the last.
+/// Three blocks of rows and two heads are six tasks for two blocks, five where tiles pack heads;
+/// their tiles are few for the first rows and many for the last.
 TEST_P(Protocols, TasksOfDifferentLengthGiveOneResult) {
   const std::int64_t rows = 2 * 64 * field("consumers") + 5;
   const auto problem = problem_of(rows, 3 * field("block_kv") + 7, causal);

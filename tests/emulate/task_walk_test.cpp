@@ -1,6 +1,7 @@
 // The tasks of forward_tma_wgmma, as its own host side lays them out and its blocks take them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -37,8 +38,9 @@ Captured captured_launch(const core::Problem& problem, const walk::Config& confi
   return captured;
 }
 
-/// What each of the launch's blocks does.
-std::vector<std::vector<Step>> walked(const Captured& captured, int config) {
+/// What each of the launch's blocks does; `rows` counts how often each query row is one of a task.
+std::vector<std::vector<Step>> walked(const Captured& captured, int config,
+                                      std::vector<int>& rows) {
   static const host::Module& module = small_kernel("walk");
   const std::size_t blocks = captured.shape.grid;
   const std::size_t rounds = captured.params.tasks / captured.params.blocks + 1;
@@ -49,13 +51,15 @@ std::vector<std::vector<Step>> walked(const Captured& captured, int config) {
                       .most_steps = static_cast<int>(rounds),
                       .g_steps = steps.data(),
                       .g_counts = counts.data(),
-                      .g_unequal = unequal.data()};
+                      .g_unequal = unequal.data(),
+                      .g_rows = rows.data()};
   const Report report =
       launch(module, {.grid = captured.shape.grid, .block = 32, .cluster = captured.shape.cluster},
              &params,
              {.buffers = {{steps.data(), steps.size() * sizeof(Step), "steps", true},
                           {counts.data(), blocks * sizeof(int), "counts", true},
-                          {unequal.data(), blocks * sizeof(int), "unequal", true}},
+                          {unequal.data(), blocks * sizeof(int), "unequal", true},
+                          {rows.data(), rows.size() * sizeof(int), "rows", true}},
               .label = "walk"});
   EXPECT_EQ(describe(report), "");
   std::vector<std::vector<Step>> taken(blocks);
@@ -70,21 +74,21 @@ std::vector<std::vector<Step>> walked(const Captured& captured, int config) {
 
 /// The blocks' shares of one task.
 void expect_visible_keys_once(const core::Problem& problem, const walk::Config& config,
-                              const std::vector<Step>& shares) {
+                              int positions, const std::vector<Step>& shares) {
   ASSERT_EQ(shares.size(), static_cast<std::size_t>(config.kv_splits));
   std::vector<int> copied(static_cast<std::size_t>(problem.seq_kv));
   std::vector<bool> seen(copied.size());
   for (std::size_t rank = 0; rank < shares.size(); ++rank) {
     const Step& share = shares[rank];
     ASSERT_EQ(share.rank, static_cast<int>(rank)) << "a block has two shares of a task";
-    ASSERT_EQ(share.first_row, static_cast<int>(share.q_block) * block_q(config));
+    ASSERT_EQ(share.first_position, static_cast<int>(share.q_block) * positions);
     ASSERT_EQ(share.kv_head, share.head / problem.group_size());
     ASSERT_GE(share.tiles, 1);
     for (int key = share.last_tile; key < share.last_tile + share.tiles * config.block_kv; ++key)
       if (key >= 0 && key < problem.seq_kv) ++copied[static_cast<std::size_t>(key)];
   }
-  const std::int64_t first = shares[0].first_row;
-  for (std::int64_t row = first; row < std::min(first + block_q(config), problem.seq_q); ++row) {
+  const std::int64_t first = shares[0].first_position;
+  for (std::int64_t row = first; row < std::min(first + positions, problem.seq_q); ++row) {
     const auto keys = device::visible_keys(problem.band(), row, problem.seq_kv);
     for (auto key = keys.begin; key < keys.end; ++key) seen[static_cast<std::size_t>(key)] = true;
   }
@@ -95,7 +99,7 @@ void expect_visible_keys_once(const core::Problem& problem, const walk::Config& 
 }
 
 TEST(TaskWalk, EveryBlockOfRowsIsTakenOnceAndItsKeysAreDealtOutOnce) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < 90; ++seed) {
     const auto config_place = static_cast<int>(seed % std::size(walk::configs));
     const walk::Config& config = walk::configs[config_place];
     const std::array dtypes{core::Dtype::float16};
@@ -105,16 +109,19 @@ TEST(TaskWalk, EveryBlockOfRowsIsTakenOnceAndItsKeysAreDealtOutOnce) {
     SCOPED_TRACE(problem.to_string() + " on " + std::to_string(multiprocessors) + ", " +
                  family::to_fields(config).to_string());
     std::map<std::tuple<int, int, unsigned>, std::vector<Step>> tasks;
-    for (const auto& block :
-         walked(captured_launch(problem, config, multiprocessors), config_place))
+    const auto captured = captured_launch(problem, config, multiprocessors);
+    std::vector<int> rows(
+        static_cast<std::size_t>(problem.batch * problem.heads_q * problem.seq_q));
+    for (const auto& block : walked(captured, config_place, rows))
       for (const Step& step : block) tasks[{step.batch, step.head, step.q_block}].push_back(step);
-    const auto q_blocks = (problem.seq_q + block_q(config) - 1) / block_q(config);
-    EXPECT_EQ(static_cast<std::int64_t>(tasks.size()), problem.batch * problem.heads_q * q_blocks);
+    EXPECT_EQ(std::count(rows.begin(), rows.end(), 1), std::ssize(rows));
+    EXPECT_EQ(tasks.size(), captured.params.tasks);
+    const int positions = block_q(config) >> captured.params.tile_heads_log2;
     for (const auto& [place, shares] : tasks) {
       const auto& [batch, head, q_block] = place;
       ASSERT_TRUE(batch >= 0 && batch < problem.batch && head >= 0 && head < problem.heads_q &&
-                  q_block < q_blocks);
-      ASSERT_NO_FATAL_FAILURE(expect_visible_keys_once(problem, config, shares));
+                  static_cast<int>(q_block) * positions < problem.seq_q);
+      ASSERT_NO_FATAL_FAILURE(expect_visible_keys_once(problem, config, positions, shares));
     }
   }
 }

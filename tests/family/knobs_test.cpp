@@ -51,8 +51,8 @@ TEST(Knobs, EveryFieldChangesTheMachineCodeOrTheLaunch) {
   for (const Family* family : all_families()) {
     const auto gpu = core::limits_of(family->archs().front());
     const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 300, 300, 32);
-    // Some fields are free only where a row is long.
-    const auto wide = core::contiguous_problem(core::Dtype::float16, 1, 2, 2, 300, 300, 128);
+    // Some fields are free only where a row is long, or heads are grouped.
+    const auto wide = core::contiguous_problem(core::Dtype::float16, 1, 4, 2, 300, 300, 128);
     const auto base = family->default_config(problem, gpu);
     const auto base_outcome = outcome_of(*family, problem, base, gpu);
     const auto space = family->space(problem, gpu);

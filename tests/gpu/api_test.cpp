@@ -1,7 +1,9 @@
 // The public API on a GPU: streams, graphs, nothing allocated, errors that leave the device usable.
 #include <flashcore/flashcore.hpp>
 
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "core/host_tensor.h"
 #include "cuda/memory.h"
@@ -80,6 +82,30 @@ TEST_F(GpuApi, TheDefaultStreamWorksToo) {
   DeviceCall call(2);
   attention_forward(call.attention(), on(nullptr));
   EXPECT_TRUE(call.correct());
+}
+
+/// Each call reads as Q what the one before it wrote.
+std::vector<std::byte> end_of_a_chain(bool overlap) {
+  const cuda::Stream stream;
+  const DeviceCall call(8), other(9);
+  Attention attention = call.attention();
+  void* const from = attention.q.data;
+  void* const to = other.attention().q.data;
+  Execution execution = on(stream.handle());
+  execution.overlap = overlap;
+  for (int i = 0; i < 200; ++i) {
+    attention.q.data = i % 2 == 0 ? from : to;
+    attention.o.data = i % 2 == 0 ? to : from;
+    attention_forward(attention, execution);
+  }
+  stream.synchronize();
+  std::vector<std::byte> result(4 * 100 * 64 * 2);
+  cuda::copy_to_host(result.data(), from, result.size());
+  return result;
+}
+
+TEST_F(GpuApi, OverlappingCallsWaitForWhatTheyRead) {
+  EXPECT_EQ(end_of_a_chain(true), end_of_a_chain(false));
 }
 
 TEST_F(GpuApi, WarmCallsAllocateNothing) {

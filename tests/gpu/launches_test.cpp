@@ -44,7 +44,7 @@ class LaunchedCall {
            target_.problem().to_string();
   }
 
-  void launch(std::byte* outputs, cuda::StreamHandle stream) const {
+  void launch(std::byte* outputs, cuda::StreamHandle stream, bool overlap) const {
     target_.launch({.q = q_.data(),
                     .k = k_.data(),
                     .v = v_.data(),
@@ -52,7 +52,8 @@ class LaunchedCall {
                     .lse = reinterpret_cast<float*>(outputs + lse_offset_),
                     .scale = host_.scale,
                     .workspace = workspace_.data(),
-                    .workspace_bytes = workspace_.bytes()},
+                    .workspace_bytes = workspace_.bytes(),
+                    .overlap = overlap},
                    stream);
   }
 
@@ -171,15 +172,17 @@ class GpuLaunches : public test::GpuTest {
     results_.resize(arena_.bytes());
   }
 
-  /// Launches from `begin` on one after the other, each to a place of its own, while there is room;
-  /// leaves where they wrote in results_, and says where it stopped.
+  /// Launches from `begin` on one after the other, every other one overlapping the one before, each
+  /// to a place of its own, while there is room; leaves where they wrote in results_, and says
+  /// where it stopped.
   std::size_t run(const std::vector<LaunchedCall*>& sequence, std::size_t begin) {
     const Watchdog watchdog(round_limit);
     cuda::fill(arena_.data(), poison, arena_.bytes());
     std::size_t used = 0, end = begin;
     for (; end < sequence.size(); ++end) {
       if (used + sequence[end]->output_bytes() > arena_.bytes()) break;
-      sequence[end]->launch(static_cast<std::byte*>(arena_.data()) + used, stream_->handle());
+      sequence[end]->launch(static_cast<std::byte*>(arena_.data()) + used, stream_->handle(),
+                            end % 2 == 1);
       used += sequence[end]->output_bytes();
     }
     stream_->synchronize();
@@ -228,14 +231,19 @@ TEST_F(GpuLaunches, EveryCallCanBeCapturedAndReplayed) {
   ASSERT_NO_FATAL_FAILURE(take_first_results());
   for (LaunchedCall& call : calls_) {
     auto* outputs = static_cast<std::byte*>(arena_.data());
-    const cuda::Graph graph([&](cuda::StreamHandle capturing) { call.launch(outputs, capturing); });
+    const std::size_t bytes = call.output_bytes();
+    const cuda::Graph graph([&](cuda::StreamHandle capturing) {
+      call.launch(outputs, capturing, false);
+      call.launch(outputs + bytes, capturing, true);
+    });
     for (int replay = 0; replay < 3; ++replay) {
       const Watchdog watchdog(round_limit);
-      cuda::fill(outputs, poison, call.output_bytes());
+      cuda::fill(outputs, poison, 2 * bytes);
       graph.launch(stream_->handle());
       stream_->synchronize();
-      cuda::copy_to_host(results_.data(), outputs, call.output_bytes());
+      cuda::copy_to_host(results_.data(), outputs, 2 * bytes);
       EXPECT_TRUE(call.left(results_.data())) << call.name() << " replay " << replay;
+      EXPECT_TRUE(call.left(results_.data() + bytes)) << call.name() << " overlapping " << replay;
     }
   }
 }

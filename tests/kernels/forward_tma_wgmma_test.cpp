@@ -6,7 +6,6 @@
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "family/family.h"
-#include "family/forward_call.h"
 #include "forward_tma_wgmma/config.h"
 #include "forward_tma_wgmma/defaults.h"
 #include "forward_tma_wgmma/grid.h"
@@ -22,13 +21,6 @@ core::Problem square(int batch, int heads, int seq, int head_dim, core::MaskKind
   mask.kind = kind;
   return core::contiguous_problem(core::Dtype::float16, batch, heads, heads, seq, seq, head_dim,
                                   mask);
-}
-
-Params params_of(const core::Problem& problem, const Config& config) {
-  Params params;
-  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
-  params.tasks = static_cast<unsigned>(tasks_of(problem, block_q(config)));
-  return params;
 }
 
 TEST(ForwardTmaWgmma, RoundsDealEveryTaskToOneBlockOnce) {
@@ -53,7 +45,7 @@ TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
       const auto problem =
           square(16384 / seq, 2048 / head_dim, seq, head_dim, core::MaskKind::causal_top_left);
       const Config config = default_for(problem, hopper);
-      const Params params = params_of(problem, config);
+      const Params params = params_of(problem, config, hopper);
       const unsigned blocks = blocks_for(params, config, hopper.multiprocessors);
       // What all multiprocessors would take that shared everything alike.
       const double even = longest_share(params, config, 1) / hopper.multiprocessors;
@@ -65,16 +57,16 @@ TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
 TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
   const auto full = square(1, 8, 16384, 256, core::MaskKind::none);
   const Config config = default_for(full, hopper);
-  EXPECT_EQ(blocks_for(params_of(full, config), config, hopper.multiprocessors), 132U);
+  EXPECT_EQ(params_of(full, config, hopper).blocks, 132U);
   const auto few = square(1, 8, 512, 64, core::MaskKind::causal_top_left);
   const Config small = default_for(few, hopper);
-  EXPECT_EQ(blocks_for(params_of(few, small), small, hopper.multiprocessors), 64U);
+  EXPECT_EQ(params_of(few, small, hopper).blocks, 64U);
 }
 
 TEST(ForwardTmaWgmma, OneMultiprocessorTakesEverything) {
   const auto problem = square(1, 2, 512, 64, core::MaskKind::causal_top_left);
   const Config config = default_for(problem, hopper);
-  EXPECT_EQ(blocks_for(params_of(problem, config), config, 1), 1U);
+  EXPECT_EQ(blocks_for(params_of(problem, config, hopper), config, 1), 1U);
 }
 
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {

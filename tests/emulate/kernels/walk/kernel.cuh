@@ -8,13 +8,24 @@
 namespace flashcore::walk {
 
 template <Config C>
+void note_rows(const Params& params, const forward_tma_wgmma::TaskPlace& place,
+               int first_position) {
+  const auto& call = params.call;
+  for (int i = 0; i < block_q(C); ++i) {
+    const auto row = forward_tma_wgmma::query_row<C>(call, place, first_position, i);
+    const auto head = place.batch * static_cast<int>(call.heads_q.value) + row.head;
+    if (row.exists) ++params.g_rows[head * call.seq_q + row.position];
+  }
+}
+
+template <Config C>
 void walk(const Params& params) {
   namespace family = forward_tma_wgmma;
   const auto block = device::block_index();
   int count = 0;
   for (family::Schedule<C> schedule(params.call); schedule.has_task(); schedule.advance()) {
     const auto task = family::task_of<C>(params.call, schedule.index());
-    const auto place = family::place_of(params.call, schedule.index());
+    const auto place = family::place_of<C>(params.call, schedule.index());
     for (int tile = 1; tile < task.tiles; ++tile)
       if (family::first_key_of<C>(task, tile) + C.block_kv !=
           family::first_key_of<C>(task, tile - 1))
@@ -26,9 +37,10 @@ void walk(const Params& params) {
           .batch = place.batch,
           .head = place.head,
           .kv_head = place.kv_head,
-          .first_row = task.first_row,
+          .first_position = task.first_position,
           .last_tile = family::first_key_of<C>(task, task.tiles - 1),
           .tiles = task.tiles};
+    if (device::cluster_rank() == 0) note_rows<C>(params, place, task.first_position);
     ++count;
   }
   params.g_counts[block] = count;
@@ -42,7 +54,10 @@ inline void kernel(const Params params) {
     case 2: return walk<configs[2]>(params);
     case 3: return walk<configs[3]>(params);
     case 4: return walk<configs[4]>(params);
-    default: return walk<configs[5]>(params);
+    case 5: return walk<configs[5]>(params);
+    case 6: return walk<configs[6]>(params);
+    case 7: return walk<configs[7]>(params);
+    default: return walk<configs[8]>(params);
   }
 }
 
