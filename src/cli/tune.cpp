@@ -20,7 +20,7 @@ Examples:
   flashcore tune --family forward_mma --shape b=1,h=8,s=512,d=64 --resume     # after it was killed
   flashcore tune --family forward_mma --strategy exhaustive --fix stages=2 --record-table t.jsonl
   flashcore tune --simulate t.jsonl --seed 7                                  # needs no GPU
-  flashcore tune --simulate t.jsonl --seeds 50
+  flashcore tune --simulate t.jsonl --seeds 50 --blind-start
 
 Exit status: 0 a Config passed its gates, 1 none did, 2 bad usage or input, 3 no GPU.)";
 

@@ -105,6 +105,10 @@ void add_tune_flags(CLI::App& command, TuneFlags& flags) {
       ->check(CLI::Range(1, 10000))
       ->needs(simulate);
   command
+      .add_flag("--blind-start", flags.search.blind_start,
+                "With --simulate: begin at a Config drawn by the seed, not at the family's default")
+      ->needs(simulate);
+  command
       .add_option("--plot", flags.plot, "With --seeds: the folder for a picture of it, by gnuplot")
       ->needs(simulate);
   command.add_option("--json", flags.json, "Write the result to this file");
@@ -133,7 +137,7 @@ nlohmann::json course_of(const tune::SearchOptions& options, const tune::Space& 
             weights.not_deterministic}},
           {"space", space.size()},
           {"configs", fmt::format("{:016x}", configs.digest())},
-          {"start", space.config(space.start()).to_string()}};
+          {"start", space.config(tune::start_of(space, options)).to_string()}};
 }
 
 tune::Weights parse_weights(std::string_view text) {

@@ -79,6 +79,26 @@ std::string field_panel(const std::string& field,
              quoted(field), tics, static_cast<double>(values.size()) - 0.5, block);
 }
 
+constexpr std::array study_colours{"#d1495b", "#e08a00", "#555555", "#0b5fa5"};
+
+/// What a strategy found over the budgets, in percent.
+struct StudyCurves {
+  std::vector<std::pair<double, double>> median, lower, upper;
+
+  void add(const tune::StudyPoint& point) {
+    const double budget = 100 * point.budget;
+    median.emplace_back(budget, 100 * point.median);
+    lower.emplace_back(budget, 100 * point.p25);
+    upper.emplace_back(budget, 100 * point.p75);
+  }
+  /// The lower quartiles there, the upper ones back.
+  [[nodiscard]] std::vector<std::pair<double, double>> band() const {
+    auto outline = lower;
+    outline.insert(outline.end(), upper.rbegin(), upper.rend());
+    return outline;
+  }
+};
+
 }  // namespace
 
 std::optional<Picture> fitness_picture(const JournalRun& run) {
@@ -161,29 +181,28 @@ std::optional<Picture> failure_picture(const JournalRun& run) {
 }
 
 Picture study_picture(std::span<const tune::StudyPoint> points) {
-  static constexpr std::array colours{"#d1495b", "#e08a00", "#555555", "#0b5fa5"};
-  std::map<tune::StrategyKind, std::vector<std::pair<double, double>>> curves;
-  constexpr double least_percent = 0.01;  // stands for nothing on the logarithmic axis
-  for (const tune::StudyPoint& point : points)
-    curves[point.strategy].emplace_back(100 * point.budget,
-                                        std::max(100 * point.median, least_percent));
+  std::map<tune::StrategyKind, StudyCurves> strategies;
+  for (const tune::StudyPoint& point : points) strategies[point.strategy].add(point);
   std::string script = tuning_grid;
   script +=
       "set xlabel 'evaluations, % of an exhaustive search'\nset ylabel 'slower than the best, % "
-      "(median over seeds)'\nset logscale y\nset format y '%g'\nset xrange [0:100]\n";
-  std::string plots;
-  for (const auto& [strategy, curve] : curves) {
+      "(median and quartiles over seeds)'\nset xrange [0:100]\nset yrange [0:*]\n";
+  std::string bands, medians;  // the medians over the bands, and the evolution's, which comes first
+  for (const auto& [strategy, curves] : strategies) {
     const std::string label{name(strategy)};
-    script += data_block(label, curve);
-    plots +=
-        fmt::format("{}${} with linespoints lw 2 pt 7 ps 0.7 lc rgb '{}' title {}",
-                    plots.empty() ? "plot " : ", ", label,
-                    colours[static_cast<std::size_t>(strategy) % colours.size()], quoted(label));
+    script += data_block(label, curves.median) + data_block(label + "_band", curves.band());
+    const char* colour = study_colours[static_cast<std::size_t>(strategy) % study_colours.size()];
+    bands += fmt::format(
+        "${}_band with filledcurves closed fs transparent solid 0.15 noborder lc "
+        "rgb '{}' notitle, ",
+        label, colour);
+    medians = fmt::format("${} with linespoints lw 2 pt 7 ps 0.7 lc rgb '{}' title {}{}{}", label,
+                          colour, quoted(label), medians.empty() ? "" : ", ", medians);
   }
   return {.name = "study",
           .title = "What a search finds on a recorded table",
-          .caption = "Median over seeds; 0.01% stands for the best itself.",
-          .script = script + plots + "\n"};
+          .caption = "Median over seeds; the band is from quartile to quartile.",
+          .script = script + "plot " + bands + medians + "\n"};
 }
 
 }  // namespace flashcore::report

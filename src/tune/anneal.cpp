@@ -18,6 +18,7 @@ class Anneal final : public Strategy {
       : space_(space),
         untried_(space),
         random_(options.seed),
+        start_(options.start),
         budget_(static_cast<double>(std::max(options.evaluations, 1L))),
         walkers_(static_cast<std::size_t>(
             std::max(1, options.population / candidates_for_each_walker))) {}
@@ -30,8 +31,7 @@ class Anneal final : public Strategy {
       if (started_)
         batch.push_back(untried_.take_nearest(neighbour(walkers_[walker]), random_));
       else
-        batch.push_back(walker == 0 ? untried_.take(space_.start())
-                                    : untried_.take_random(random_));
+        batch.push_back(walker == 0 ? untried_.take(start_) : untried_.take_random(random_));
     }
     return batch;
   }
@@ -70,6 +70,7 @@ class Anneal final : public Strategy {
   const Space& space_;
   Untried untried_;
   Random random_;
+  std::size_t start_;
   double budget_, tried_ = 0;
   std::vector<Scored> walkers_;  // where each stands
   bool started_ = false;

@@ -13,12 +13,22 @@ constexpr int tournament = 3;      // of so many drawn the best becomes a parent
 constexpr double crossover = 0.7;  // of the children have two parents
 constexpr double leap = 0.3;       // of the mutations go anywhere, the others to the next value
 
+/// Where a second population would not be evaluated in full, half of the evaluations are for the
+/// first one and half for its children: drawing alone learns nothing.
+std::size_t first_population_size(const StrategyOptions& options) {
+  const auto population = static_cast<std::size_t>(options.population);
+  const auto evaluations = static_cast<std::size_t>(options.evaluations);
+  return evaluations <= population ? population : std::min(population, evaluations / 2);
+}
+
 class Evolve final : public Strategy {
  public:
   Evolve(const Space& space, const StrategyOptions& options)
       : space_(space),
         untried_(space),
         random_(options.seed),
+        start_(options.start),
+        first_size_(first_population_size(options)),
         population_size_(static_cast<std::size_t>(options.population)),
         elite_size_(static_cast<std::size_t>(
             std::max(1.0, std::round(options.elite * options.population)))) {}
@@ -37,9 +47,9 @@ class Evolve final : public Strategy {
  private:
   /// The start, corners of the space, and the rest at random.
   std::vector<std::size_t> first_population() {
-    std::vector<std::size_t> batch{untried_.take(space_.start())};
-    const std::size_t corners = population_size_ / corner_share;
-    while (batch.size() < population_size_ && !untried_.empty())
+    std::vector<std::size_t> batch{untried_.take(start_)};
+    const std::size_t corners = first_size_ / corner_share;
+    while (batch.size() < first_size_ && !untried_.empty())
       batch.push_back(batch.size() <= corners ? untried_.take_nearest(corner(), random_)
                                               : untried_.take_random(random_));
     return batch;
@@ -99,7 +109,7 @@ class Evolve final : public Strategy {
   const Space& space_;
   Untried untried_;
   Random random_;
-  std::size_t population_size_, elite_size_;
+  std::size_t start_, first_size_, population_size_, elite_size_;
   std::vector<Scored> population_;  // best first
 };
 

@@ -31,6 +31,7 @@ class Searcher {
         limit_(evaluation_limit(space, options)),
         strategy_(make_strategy(space, {.kind = options.strategy,
                                         .seed = options.seed,
+                                        .start = start_of(space, options),
                                         .population = options.population,
                                         .elite = options.elite,
                                         .evaluations = limit_})) {}
@@ -130,6 +131,11 @@ std::string_view name(Stop stop) {
     case Stop::time: return "time";
   }
   return "unknown";
+}
+
+std::size_t start_of(const Space& space, const SearchOptions& options) {
+  if (!options.blind_start) return space.start();
+  return Random(~options.seed).below(space.size());  // the strategy draws with the seed itself
 }
 
 long evaluation_limit(const Space& space, const SearchOptions& options) {

@@ -24,6 +24,9 @@ struct SearchOptions {
   double time_limit_s = 0;  // start no generation after so long; 0: not by time
   double target_us = 0;     // stop when one is as fast; 0: not by a target
   Weights weights;
+  /// Begin at a Config drawn by the seed, as if the family had none that it takes by itself: what a
+  /// search finds is then its own.
+  bool blind_start = false;
 };
 
 /// Why it ended.
@@ -40,7 +43,7 @@ struct Evaluation {
 struct SearchResult {
   std::vector<Evaluation> evaluations;  // in the order in which they were proposed
   std::optional<std::size_t> best;      // of them; empty where none passed its gates
-  /// The start's time, or where it failed the time of the first that passed: 1 in the fitness.
+  /// The first's time, or where it failed that of the first that passed: 1 in the fitness.
   double baseline_us = 0;
   int generations = 0;
   Stop stop = Stop::generations;
@@ -56,6 +59,9 @@ using Observe = std::function<void(const SearchResult&)>;
 /// Throws invalid_argument for options that make no search.
 SearchResult search(const Space& space, const SearchOptions& options, const Evaluate& evaluate,
                     const Observe& observe = {});
+
+/// Where in the space it begins: evaluated first, and the fitness's baseline.
+std::size_t start_of(const Space& space, const SearchOptions& options);
 
 /// The most evaluations that the options allow in a space.
 long evaluation_limit(const Space& space, const SearchOptions& options);

@@ -25,8 +25,8 @@ class Space {
     std::vector<std::int64_t> values;  // ascending, two at least
   };
 
-  /// `configs` may hold one twice; `start`, where every search begins, is added where it is not
-  /// among them. Throws invalid_argument where their fields differ.
+  /// `configs` may hold one twice; `start`, which the family takes by itself, is added where it is
+  /// not among them. Throws invalid_argument where their fields differ.
   Space(const std::vector<family::ConfigFields>& configs, const family::ConfigFields& start);
 
   [[nodiscard]] std::size_t size() const { return configs_.size(); }

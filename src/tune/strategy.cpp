@@ -21,7 +21,7 @@ class RandomSearch final : public Strategy {
   RandomSearch(const Space& space, const StrategyOptions& options)
       : untried_(space),
         random_(options.seed),
-        start_(space.start()),
+        start_(options.start),
         batch_(static_cast<std::size_t>(options.population)) {}
 
   std::vector<std::size_t> propose() override {
@@ -44,7 +44,7 @@ class Exhaustive final : public Strategy {
  public:
   Exhaustive(const Space& space, const StrategyOptions& options)
       : count_(space.size()),
-        start_(space.start()),
+        start_(options.start),
         batch_(static_cast<std::size_t>(options.population)) {}
 
   std::vector<std::size_t> propose() override {

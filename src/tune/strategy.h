@@ -28,8 +28,8 @@ struct Scored {
 /// What passed every gate is better than what did not, then the fitter.
 bool better(const Scored& a, const Scored& b);
 
-/// Proposes batches, the first of which begins with the space's start, and learns what became of
-/// them. The same seed and the same outcomes give the same proposals.
+/// Proposes batches, the first of which begins with options.start, and learns what became of them.
+/// The same seed and the same outcomes give the same proposals.
 class Strategy {
  public:
   Strategy() = default;
@@ -46,9 +46,10 @@ class Strategy {
 struct StrategyOptions {
   StrategyKind kind = StrategyKind::evolve;
   std::uint64_t seed = 1;
+  std::size_t start = 0;   // in the Space
   int population = 24;     // candidates of a batch
   double elite = 0.1;      // part of the population that is kept as it is
-  long evaluations = 240;  // over which annealing cools down
+  long evaluations = 240;  // at most: annealing cools down over them
 };
 
 std::unique_ptr<Strategy> make_strategy(const Space& space, const StrategyOptions& options);

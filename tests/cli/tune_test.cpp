@@ -56,6 +56,40 @@ TEST_F(TuneCommand, ManySeedsCompareTheStrategiesAtEqualBudgets) {
   EXPECT_NE(result.out.find("25%"), std::string::npos) << result.out;
 }
 
+TEST_F(TuneCommand, ABlindStartIsAnotherSearchThatItsSeedRepeats) {
+  const std::vector<std::string> known{"tune", "--simulate", table_, "--seed", "5"};
+  auto blind = known;
+  blind.emplace_back("--blind-start");
+  const auto result = run_command(blind);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(run_command(blind).out, result.out);
+  const std::string family_start = tune::test::config_of(64, 64, 4, 2, 1).to_string();
+  const auto start_line = [](const std::string& out) {
+    const auto begin = out.find("\nstart") + 1;
+    return out.substr(begin, out.find('\n', begin) - begin);
+  };
+  EXPECT_NE(start_line(run_command(known).out).find(family_start), std::string::npos);
+  EXPECT_EQ(start_line(result.out).find(family_start), std::string::npos) << result.out;
+
+  const auto study = [&](std::vector<std::string> extra) {
+    extra.insert(extra.begin(), {"tune", "--simulate", table_, "--seeds", "3"});
+    return run_command(extra).out;
+  };
+  EXPECT_NE(study({"--blind-start"}), study({}));
+}
+
+TEST_F(TuneCommand, ABlindStartIsNotResumedFromTheFamilys) {
+  const std::string journal = folder_.file("j");
+  const auto arguments = [&](const char* flag) {
+    return std::vector<std::string>{"tune", "--simulate", table_, "--journal", journal, flag};
+  };
+  EXPECT_EQ(run_command(arguments("--blind-start")).exit_code, 0);
+  EXPECT_EQ(run_command(arguments("--resume")).exit_code, 0);
+  const auto runs = tune::read_journal(journal);
+  ASSERT_EQ(runs.size(), 2U);
+  EXPECT_NE(runs[0].search["start"], runs[1].search["start"]);
+}
+
 TEST_F(TuneCommand, ATableOfFailuresIsNoSuccess) {
   const std::string path = folder_.file("crashes.jsonl");
   test::write_text(
@@ -77,6 +111,7 @@ TEST_F(TuneCommand, BadInputIsNamed) {
   expect_usage({"--simulate", table_, "--strategy", "luck"}, "'luck' is none of evolve");
   expect_usage({"--simulate", table_, "--weights", "sped=1"}, "weights: 'sped=1'");
   expect_usage({"--simulate", table_, "--json", "/nonexistent/a"}, "/nonexistent/a");
+  expect_usage({"--family", "forward_mma", "--blind-start"}, "--blind-start requires --simulate");
 }
 
 TEST_F(TuneCommand, AJournaledSearchIsFinishedOnceAndSaysTheSame) {

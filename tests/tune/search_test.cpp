@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "gate/statistics.h"
 #include "landscape.h"
 #include "support/message_of.h"
-#include "tune/study.h"
 
 namespace flashcore::tune {
 namespace {
@@ -89,31 +89,54 @@ TEST(Search, TheFirstPopulationReachesTheCornersOfTheSpace) {
   EXPECT_GE(corners, 4) << "of 6; some combinations are not valid and their neighbours are taken";
 }
 
-/// The table's best within 1% at a quarter of an exhaustive search, and ahead of chance throughout:
-/// medians over 50 seeds.
-void expect_efficient(const Table& table) {
-  const Replay replay{table};
-  const auto points = study(replay, {}, 50);
-  std::map<std::pair<StrategyKind, double>, double> median;
-  for (const StudyPoint& point : points) median[{point.strategy, point.budget}] = point.median;
-  const auto at = [&](StrategyKind strategy, double budget) {
-    return median.at({strategy, budget});
-  };
-  EXPECT_LE(at(StrategyKind::evolve, 0.25), 0.01);
-  for (const double budget : study_budgets()) {
-    if (budget < 0.1) continue;
-    const double evolved = at(StrategyKind::evolve, budget);
-    const double drawn = at(StrategyKind::random, budget);
-    EXPECT_TRUE(evolved < drawn || evolved == 0) << budget << ": " << evolved << ", " << drawn;
+TEST(Search, ABlindStartIsDrawnByTheSeedAndIsTheSameForEveryStrategy) {
+  const Space space = hilly_space();
+  SearchOptions options;
+  options.blind_start = true;
+  std::set<std::size_t> starts;
+  for (options.seed = 1; options.seed <= 50; ++options.seed) {
+    const std::size_t start = start_of(space, options);
+    EXPECT_EQ(start_of(space, options), start);
+    starts.insert(start);
+    for (const StrategyKind strategy : all_strategies) {
+      options.strategy = strategy;
+      EXPECT_EQ(search(space, options, each(space, test::hilly)).evaluations.front().index, start)
+          << name(strategy) << ", seed " << options.seed;
+    }
   }
+  EXPECT_GE(starts.size(), 45U) << "of 50 drawn from 1200";
+  EXPECT_FALSE(starts.contains(space.start())) << "which is one of 1200";
 }
 
-TEST(Search, EvolutionFindsTheBestOfAHillyLandscapeSoonerThanChance) {
-  expect_efficient(test::table_of_space(hilly_space(), test::hilly));
+TEST(Search, ABlindStartIsTheBaselineAndWhereItFailsTheFirstThatPasses) {
+  const Space space = hilly_space();
+  SearchOptions options;
+  options.blind_start = true;
+  const SearchResult sound = search(space, options, each(space, test::hilly));
+  EXPECT_EQ(sound.baseline_us, test::hilly_us(space.config(start_of(space, options))));
+  EXPECT_DOUBLE_EQ(sound.evaluations.front().fitness, 1.0);
+  const auto start = space.config(start_of(space, options));
+  const SearchResult broken =
+      search(space, options, each(space, [&](const family::ConfigFields& config) {
+               return config == start ? test::crashed() : test::hilly(config);
+             }));
+  EXPECT_EQ(broken.baseline_us, broken.evaluations[1].outcome.latency_us);
 }
 
-TEST(Search, SixInTenCrashingDoesNotStopIt) {
-  expect_efficient(test::table_of_space(hilly_space(), test::mostly_crashing));
+TEST(Search, FewEvaluationsAreHalfForAFirstPopulationAndHalfForItsChildren) {
+  const Space space = hilly_space();
+  const auto generations_of = [&](long evaluations) {
+    SearchOptions options;
+    options.evaluations = evaluations;
+    std::map<int, long> sizes;
+    for (const Evaluation& each : search(space, options, each(space, test::hilly)).evaluations)
+      ++sizes[each.generation];
+    return sizes;
+  };
+  using Sizes = std::map<int, long>;
+  EXPECT_EQ(generations_of(24), (Sizes{{0, 24}})) << "no more than a population: nothing is bred";
+  EXPECT_EQ(generations_of(32), (Sizes{{0, 16}, {1, 16}}));
+  EXPECT_EQ(generations_of(48), (Sizes{{0, 24}, {1, 22}, {2, 2}}));
 }
 
 TEST(Search, WhatFailsAGateNeverWinsHoweverFast) {
