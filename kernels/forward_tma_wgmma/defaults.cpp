@@ -55,38 +55,32 @@ Config tiny(const Config& few) {
   return config;
 }
 
-/// Whether there are as many multiprocessors, and keys enough for each block.
-bool can_split(const Problem& problem, std::int64_t tasks, int kv_splits, const Shapes& shape,
-               const GpuLimits& gpu) {
-  return tasks * kv_splits <= gpu.multiprocessors &&
-         problem.seq_kv >= std::int64_t{2} * kv_splits * shape.few.block_kv;
+/// Whether two blocks for each task find multiprocessors, and something to do.
+bool can_split(const Problem& problem, std::int64_t tasks, const GpuLimits& gpu) {
+  return tasks * 2 <= gpu.multiprocessors && problem.seq_kv > 128;
 }
 
-/// Clusters of this size have lost everywhere but where a few tasks have many keys each.
-constexpr int large_cluster = 8;
-
-/// Of tiles that pack heads.
-Config packed(Config config) {
+/// Of tiles that hold all query heads of a key head at a few positions.
+Config packed(Config config, int kv_splits) {
   config.pack_heads = 1;
-  return config;
-}
-Config packed_split(const Shapes& shape) {
-  Config config = packed(shape.few);
-  config.kv_splits = large_cluster;
+  config.kv_splits = kv_splits;
   return config;
 }
 
-/// The Config whose tiles pack a group's heads, where such tiles are fewer.
-std::optional<Config> packed_for(const Problem& problem, const Shapes& shape,
-                                 const GpuLimits& gpu) {
+/// For queries so few that a tile holds several heads', or one tile holds all of a head's, whose
+/// time is that of reading K and V.
+std::optional<Config> few_queries(const Problem& problem, const Shapes& shape,
+                                  const GpuLimits& gpu) {
   const std::int64_t tasks = tasks_of(problem, warpgroup_rows, packed_heads(problem));
-  if (tasks >= tasks_of(problem, warpgroup_rows)) return std::nullopt;
-  // A processing cluster's multiprocessors are no multiple of eight: some are left over.
-  if (tasks * large_cluster * 4 <= std::int64_t{gpu.multiprocessors} * 3 &&
-      can_split(problem, tasks, large_cluster, shape, gpu))
-    return packed_split(shape);
-  if (can_split(problem, tasks, shape.split.kv_splits, shape, gpu)) return packed(shape.split);
-  return packed(shape.few);
+  const bool packs = tasks < tasks_of(problem, warpgroup_rows);
+  if (!packs && (problem.seq_q > warpgroup_rows || problem.seq_kv < 1024)) return std::nullopt;
+  // Clusters larger than two find no place on some of the multiprocessors.
+  for (const int kv_splits : {8, 4})
+    if (tasks * kv_splits * 4 <= std::int64_t{gpu.multiprocessors} * 3 &&
+        problem.seq_kv >= std::int64_t{kv_splits} * shape.few.block_kv)
+      return packed(shape.split, kv_splits);
+  if (can_split(problem, tasks, gpu)) return packed(shape.split, 2);
+  return packed(shape.few, 1);
 }
 
 }  // namespace
@@ -101,15 +95,14 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   Config config = shape.few;
   // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
   const std::int64_t multiprocessors = gpu.multiprocessors;
-  if (const auto packs = packed_for(problem, shape, gpu)) {
-    config = *packs;
+  if (const auto few = few_queries(problem, shape, gpu)) {
+    config = *few;
   } else if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
     const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= multiprocessors * 2;
     config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
-  } else if (can_split(problem, tasks_of(problem, block_q(shape.split)), shape.split.kv_splits,
-                       shape, gpu)) {
+  } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
     config = shape.split;
   }
   config.element = family::element_of(problem.dtype);
@@ -122,9 +115,9 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.many,         shape.few,         tiny(shape.few),
-                                  shape.split,        packed(shape.few), packed(shape.split),
-                                  packed_split(shape)};
+      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split,
+                                  packed(shape.few, 1)};
+      for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
       if (head_dim == 64) of_head.push_back(shape.long_rows);
       for (Config& config : of_head) {
         config.element = element;

@@ -126,10 +126,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
   [[nodiscard]] Support prefers(const Problem& problem, const GpuLimits& gpu) const override {
     const Config config = default_for(problem, gpu);
     const std::int64_t blocks = tasks_of_warpgroups(problem, config) * config.kv_splits;
-    if (blocks * 2 >= gpu.multiprocessors) return Support::yes();
-    const bool short_rows = problem.seq_kv > 128 && problem.seq_kv <= 512;
-    const bool few_queries = problem.seq_q < warpgroup_rows && problem.seq_kv >= 2048;
-    if (!short_rows && !few_queries) return Support::yes();
+    if (blocks * 4 >= gpu.multiprocessors || problem.seq_kv < 16384) return Support::yes();
     return Support::no("{} would use {} of {} multiprocessors for {} queries over {} keys", name(),
                        blocks, gpu.multiprocessors, problem.seq_q, problem.seq_kv);
   }

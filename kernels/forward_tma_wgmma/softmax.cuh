@@ -25,14 +25,27 @@ constexpr int half_of(int i) {
   return i / 2 % 2;
 }
 
+/// A bit for each of the first 32 keys that a lane holds of a row: whether it lies below `key`,
+/// counted from the lane's first.
+constexpr unsigned lane_keys_below(int key) {
+  const int inside = key < 0 ? 0 : key < 128 ? key : 128;
+  const int in_pair = inside % 8 < 2 ? inside % 8 : 2;
+  return static_cast<unsigned>((1ULL << (inside / 8 * 2 + in_pair)) - 1);
+}
+
 /// Sets the scores of keys outside [begin, end), which row `half` does not see, to -inf. The keys
-/// are counted from the first whose score this lane holds.
+/// are counted from the first whose score this lane holds. By bits, which take an instruction for
+/// seven keys and one for each, where comparisons take three.
 template <Config C>
 void hide_keys(Scores<C>& r_scores, int half, int begin, int end) {
 #pragma unroll
-  for (int i = 0; i < C.block_kv / 2; ++i) {
-    const int key = i / 4 * 8 + i % 2;
-    if (half_of(i) == half && (key < begin || key >= end)) r_scores[i] = -device::infinity;
+  for (int first = 0; first < C.block_kv; first += 128) {
+    const unsigned seen = lane_keys_below(end - first) & ~lane_keys_below(begin - first);
+#pragma unroll
+    for (int i = first / 2; i < (first + 128) / 2 && i < C.block_kv / 2; ++i) {
+      const int bit = i / 4 * 2 + i % 2 - first / 4;
+      if (half_of(i) == half && (seen >> bit & 1U) == 0) r_scores[i] = -device::infinity;
+    }
   }
 }
 
@@ -76,7 +89,9 @@ struct Softmax {
     exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
     bool suits = true;
     for (const float sum : sums) suits = suits && sum > smallest_sum && sum < largest_sum;
-    if (device::warp_any(!suits)) return weigh_carefully(r_scores, scale_log2e, r_weights);
+    // Of a row that a mask cuts short, some lanes have no key.
+    if (device::warp_any(!suits) && !every_row_suits(sums))
+      return weigh_carefully(r_scores, scale_log2e, r_weights);
     for (int half = 0; half < 2; ++half)
       rows[half] = {.reference_max = 0.0F, .row_sum = sums[half]};
   }
@@ -104,7 +119,14 @@ struct Softmax {
 
  private:
   static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
-  static constexpr float smallest_sum = 0.125F;   // and 2^-14 with all its bits
+  static constexpr float smallest_sum = 0x1p-6F;  // and 2^-14 with all its bits
+
+  /// NaN is not small.
+  static bool every_row_suits(const float (&sums)[2]) {
+    return !device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum)) &&
+           device::every_row_has(sums[0] > smallest_sum) &&
+           device::every_row_has(sums[1] > smallest_sum);
+  }
 
   /// With the tile's maximum, which is taken for the reference where the one before has fallen
   /// behind.
