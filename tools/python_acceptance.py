@@ -15,7 +15,8 @@ Python serves that version alone. CuPy, JAX and transformers are used where they
   streams    random calls from many threads at once, each on a stream of its own
   example    examples/search_docs.py with and without patch()
   timing     one call, from the host to its completion, beside PyTorch's backends, in the same
-             rounds; and what Python adds to the C interface, which is called through ctypes
+             rounds; and what Python adds to the C interface, which is called through ctypes, in
+             all and layer by layer (tools/python_call_cost.py)
 
 Exit status 1 where a step fails or a gate does not hold, 3 where there is no GPU.
 """
@@ -198,18 +199,24 @@ def inputs_of(shape: tuple[Any, ...]) -> tuple[list[torch.Tensor], dict[str, Any
     return tensors, {"is_causal": causal, "enable_gqa": heads != heads_kv}
 
 
+C_DTYPES = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2}
+
+
 def c_interface(tensors: list[torch.Tensor], causal: bool) -> Callable[[], None]:
     """The same call straight from the C interface."""
     library = ctypes.CDLL(binding.__file__)
     q, k, v = tensors
+    dtype = C_DTYPES[q.dtype]
     out = torch.empty_like(q)
     attention, execution = Attention(), Execution()
     attention.struct_size, execution.struct_size = map(ctypes.sizeof, (attention, execution))
     attention.mask.kind = binding.MASK_CAUSAL_TOP_LEFT if causal else binding.MASK_NONE
     for name, tensor in (("q", q), ("k", k), ("v", v), ("o", out)):
-        setattr(attention, name, CTensor(tensor.data_ptr(), 0, *tensor.shape, *tensor.stride()[:3]))
-    execution.device, execution.device_index = 1, q.device.index
-    execution.stream = torch.cuda.current_stream().cuda_stream
+        strides = tensor.stride()[:3]
+        setattr(attention, name, CTensor(tensor.data_ptr(), dtype, *tensor.shape, *strides))
+    if q.is_cuda:
+        execution.device, execution.device_index = 1, q.device.index
+        execution.stream = torch.cuda.current_stream().cuda_stream
     arguments = ctypes.byref(attention), ctypes.byref(execution)
     size = ctypes.c_size_t()
     assert library.flashcore_workspace_size(*arguments, ctypes.byref(size)) == 0
@@ -307,8 +314,10 @@ def contenders(shape: tuple[Any, ...]) -> dict[str, tuple[SDPBackend | None, Cal
     tensors, options = inputs_of(shape)
     causal = options["is_causal"]
     mask = "causal_top_left" if causal else None
+    out = torch.empty_like(tensors[0])
     calls: dict[str, Any] = {
         "attention": (None, lambda: flashcore.attention(*tensors, mask=mask)),
+        "attention_out": (None, lambda: flashcore.attention(*tensors, mask=mask, out=out)),
         "drop_in": (None, lambda: flash(*tensors, **options)),
         "c_interface": (None, c_interface(tensors, causal)),
     }
@@ -360,7 +369,11 @@ def run_timing() -> dict[str, Any]:
                       "holds": added <= MOST_ADDED_US})  # fmt: skip
     for gate in gates:
         print(f"{'holds' if gate['holds'] else 'FAILS'}: {gate}")
-    return {"rows": rows, "ctypes_us": round(ctypes_us, 2), "gates": gates}
+    import python_call_cost  # which takes c_interface from here
+
+    layers = python_call_cost.call_costs("cuda")
+    python_call_cost.print_costs(layers)
+    return {"rows": rows, "ctypes_us": round(ctypes_us, 2), "layers_ns": layers, "gates": gates}
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -379,14 +392,17 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    # Of the tests that ran; the package does not know what it was built from.
     checkout = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     info = flashcore.info()
     return {
-        "checkout": checkout or None,
-        "flashcore": {"version": flashcore.__version__, "file": flashcore.__file__},
+        "checkout": checkout or None,  # of the tests that ran
+        "flashcore": {
+            "version": flashcore.__version__,
+            "commit": info["commit"],
+            "file": flashcore.__file__,
+        },
         "python": platform.python_version(),
         "torch": torch.__version__,
         **{name: info[name] for name in ("gpus", "driver", "nvrtc", "packs", "tuned")},

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds and installs the Python package into a fresh virtual environment, and runs its tests.
+# Builds and installs the Python package into a fresh virtual environment, checks its sources with
+# ruff and mypy, and runs its tests.
 #   bash tools/test_python.sh [--no-torch] [PYTEST-OPTION…]
 #   --no-torch  do not install PyTorch and the example's model: the tests that need them skip
 # FLASHCORE_PYTHON names the Python to use; python3 otherwise.
@@ -11,7 +12,7 @@ options=()
 for argument in "$@"; do
   case $argument in
     --no-torch) requirements=() ;;
-    -h|--help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) options+=("$argument") ;;
   esac
 done
@@ -21,6 +22,16 @@ venv=$build/python-venv
 say "installing the Python package into ${venv#"$root"/}"
 "${FLASHCORE_PYTHON:-python3}" -m venv --clear "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check "$root/python[test]" "${requirements[@]}"
+"$venv/bin/pip" install --quiet --disable-pip-version-check ruff==0.17.6 mypy==2.4.1
+say "checking its sources"
+cd "$root/python"
+sources=(. ../examples ../tools/python_acceptance.py ../tools/python_call_cost.py)
+"$venv/bin/ruff" check --no-cache --config pyproject.toml "${sources[@]}"
+"$venv/bin/ruff" format --no-cache --config pyproject.toml --check "${sources[@]}"
+# Without PyTorch its types are not known, and the half that is made of them says nothing.
+if [ ${#requirements[@]} -gt 0 ]; then
+  "$venv/bin/mypy" --cache-dir "$build/mypy" flashcore
+fi
 say "testing it"
 # Not from the sources' folder, where `import flashcore` would find the package without its library.
 cd "$build"

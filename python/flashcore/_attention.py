@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from ._kinds import kind_of, library_of
+from ._kinds import kind_of, known_libraries, library_of
 from ._native import binding
 
 Array = TypeVar("Array")
@@ -19,6 +18,7 @@ _MASKS: dict[str | None, int] = {
     "causal_bottom_right": binding.MASK_CAUSAL_BOTTOM_RIGHT,
 }
 _LAYOUTS = {"bhsd": False, "bshd": True}
+_NO_WINDOW = (-1, -1)
 
 
 class Choice(NamedTuple):
@@ -124,8 +124,10 @@ def attention(
         RuntimeError: The device, its driver or the compiler fails or is not there.
         MemoryError: Memory ran out.
     """
-    library = library_of(q)
-    options = _options(mask, window, layout)
+    library = known_libraries.get(type(q)) or library_of(q)
+    options = None if window is not None else _WITHOUT_WINDOW.get((mask, layout))
+    if options is None:
+        options = _options(mask, window, layout)
     if stream is None:
         return binding.forward(library, options, q, k, v, scale, out, return_lse)
     with kind_of(q).on_stream(stream, q):
@@ -171,24 +173,19 @@ def _parsed(config: str) -> dict[str, int | str]:
     return {name: int(value) if value.lstrip("-").isdigit() else value for name, _, value in fields}
 
 
-_PLAIN = binding.Options(binding.MASK_NONE, -1, -1, False, True)
-
-
 def _options(mask: str | None, window: tuple[int, int] | None, layout: str) -> binding.Options:
-    if window is None:
-        if mask is None and layout == "bhsd":
-            return _PLAIN
-        window = -1, -1
-    elif not isinstance(window, (tuple, list)) or len(window) != 2:
-        raise ValueError(f"window: {window!r} is no pair (left, right)")
-    left, right = window
-    return _read_options(mask, left, right, layout)
-
-
-@lru_cache(typed=True)
-def _read_options(mask: str | None, left: int, right: int, layout: str) -> binding.Options:
     if mask not in _MASKS:
         raise ValueError(f"mask: {mask!r} is none of {', '.join(map(repr, _MASKS))}")
     if layout not in _LAYOUTS:
         raise ValueError(f"layout: {layout!r} is none of {', '.join(map(repr, _LAYOUTS))}")
+    if window is None:
+        window = _NO_WINDOW
+    elif not isinstance(window, (tuple, list)) or len(window) != 2:
+        raise ValueError(f"window: {window!r} is no pair (left, right)")
+    left, right = window
     return binding.Options(_MASKS[mask], left, right, _LAYOUTS[layout], True)
+
+
+_WITHOUT_WINDOW = {
+    (mask, layout): _options(mask, None, layout) for mask in _MASKS for layout in _LAYOUTS
+}

@@ -30,10 +30,13 @@ class Kind:
     """The types that are arrays and nothing more."""
     dtypes: tuple[Any, ...] = ()
     """float16, bfloat16 and float32, as `empty_strided_cpu` and `_cuda` take them."""
+    byte: Any = None
+    """uint8, likewise."""
     empty_strided_cpu: Any = None
     """(sizes, strides, dtype) -> an array of a plain type, quicker than `empty_like` makes one."""
     empty_strided_cuda: Any = None
-    """The same on the library's current GPU."""
+    """The same on the library's current GPU, whose number `current_device` gives."""
+    current_device: Any = None
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -58,11 +61,13 @@ class TorchKind(Kind):
             self.current_stream = self._current_stream
         self.grad_enabled = xp.is_grad_enabled
         self.plain_types = (xp.Tensor, xp.nn.Parameter)
-        self.dtypes = (xp.float16, xp.bfloat16, xp.float32)
+        self.dtypes, self.byte = (xp.float16, xp.bfloat16, xp.float32), xp.uint8
         # What the code that torch.compile makes allocates with.
         allocators = getattr(getattr(xp._C, "_dynamo", None), "guards", None)
         self.empty_strided_cpu = getattr(allocators, "_empty_strided_cpu", None)
-        self.empty_strided_cuda = getattr(allocators, "_empty_strided_cuda", None)
+        self.current_device = getattr(xp._C, "_cuda_getDevice", None)
+        if self.current_device is not None:
+            self.empty_strided_cuda = getattr(allocators, "_empty_strided_cuda", None)
 
     def lse(self, q: Any, shape: tuple[int, ...]) -> Any:
         return self.xp.empty(shape, dtype=self.xp.float32, device=q.device)
@@ -125,14 +130,15 @@ class ArrayApiKind(Kind):
 
 
 _BY_LIBRARY = {"torch": TorchKind, "numpy": Kind, "cupy": CupyKind}
-_libraries: dict[type, ArrayLibrary] = {}
+known_libraries: dict[type, ArrayLibrary] = {}
+"""`library_of` their arrays, by type."""
 
 
 def library_of(q: Any) -> ArrayLibrary:
     """The query's, which the result's will be. Raises TypeError for no array."""
-    library = _libraries.get(type(q))
+    library = known_libraries.get(type(q))
     if library is None:
-        library = _libraries[type(q)] = ArrayLibrary(kind_of(q))
+        library = known_libraries[type(q)] = ArrayLibrary(kind_of(q))
     return library
 
 

@@ -11,9 +11,10 @@ from ._native import binding
 def info() -> dict[str, Any]:
     """What this machine has and which kernels run here: `flashcore info --json` as a dictionary.
 
-    Its keys are version, cpu, driver, gpus, nvrtc, emulator, cache, packs, tuned, choices, families
-    and variants. A process of its own looks around, so CUDA is not started in this one. Raises
-    RuntimeError with what that process said where it fails.
+    Its keys are version, commit (what the package was built from), cpu, driver, gpus, nvrtc,
+    emulator, cache, packs, tuned, choices, families and variants. A process of its own looks
+    around, so CUDA is not started in this one. Raises RuntimeError with what that process said
+    where it fails.
     """
     import json
     import subprocess

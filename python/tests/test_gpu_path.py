@@ -78,7 +78,8 @@ def library(**attributes):
     lse = lambda q, shape: Namespace.empty(shape, dtype=np.float32, device=q.device)
     kind = dict(waits=False, current_stream=None, empty_like=Namespace.empty_like, lse=lse,
                 workspace=allocate, grad_enabled=None, watchers=(), plain_types=(), dtypes=(),
-                empty_strided_cpu=None, empty_strided_cuda=None)
+                byte=None, empty_strided_cpu=None, empty_strided_cuda=None,
+                current_device=None)
     return binding.ArrayLibrary(SimpleNamespace(**{**kind, **attributes}))
 
 PLAIN = binding.Options(binding.MASK_NONE, -1, -1, False, True)
@@ -130,23 +131,30 @@ def test_a_call_launches_on_the_stream_that_an_exchange_table_names():
     """)
 
 
-def test_a_quickly_made_result_on_another_device_is_made_again():
-    """PyTorch's quick way allocates on the current GPU, which need not be the query's."""
+def test_results_and_workspaces_are_made_quickly_on_the_current_gpu_alone():
+    """PyTorch's quick way knows no other, and would start a context on the wrong one."""
     run("""
     Array = ExchangeArray.of(exchange.table())
-    quick = []
+    quick, slow = [], []
+    def make(made, sizes, dtype):
+        made.append(sizes)
+        room = np.zeros(int(np.prod(sizes)) * np.dtype(dtype).itemsize + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        array = room[start : room.size - 64 + start].view(dtype).reshape(sizes)
+        return Array(array, (exchange.CUDA, 0 if made is quick else 1))
     def empty_strided(sizes, strides, dtype):
-        assert (sizes, strides, dtype) == ((1, 8, 512, 64), (8 * 512 * 64, 512 * 64, 64, 1), "half")
-        quick.append(Array(np.zeros(sizes, np.float16), (exchange.CUDA, 0)))
-        return quick[-1]
-    slow = lambda q: Array(np.zeros_like(q.array), q.device)
-    found = library(empty_like=slow, empty_strided_cuda=empty_strided, plain_types=(Array,),
-                    dtypes=("half", "bfloat", "single"))
+        assert strides == {4: (64, 64, 64, 1), 1: (1,)}[len(sizes)]
+        return make(quick, sizes, {"half": np.float16, "byte": np.uint8}[dtype])
+    found = library(empty_strided_cuda=empty_strided, current_device=lambda: 0,
+                    empty_like=lambda q: make(slow, q.shape, np.float16),
+                    workspace=lambda q, bytes: make(slow, (bytes,), np.uint8),
+                    plain_types=(Array,), dtypes=("half", "bfloat", "single"), byte="byte")
+    one, many = (np.zeros((1, 1, seq, 64), np.float16) for seq in (1, 8192))
     for index in (0, 1):
-        q = Array(np.zeros((1, 8, 512, 64), np.float16), (exchange.CUDA, index))
-        out = binding.forward(found, PLAIN, q, q, q, None, None, False)
-        assert out.device == (exchange.CUDA, index) and len(quick) == index + 1
-        assert (out is quick[-1]) == (index == 0)
+        q, k, v = (Array(x, (exchange.CUDA, index)) for x in (one, many, many))
+        out = binding.forward(found, PLAIN, q, k, v, None, None, False)
+        assert out.device == (exchange.CUDA, index)
+    assert quick == slow and quick[0] == (1, 1, 1, 64) and quick[1][0] > 0
     """)
 
 

@@ -1,5 +1,6 @@
 """info, load_pack and the command that comes with the package."""
 
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,10 @@ import flashcore
 def test_info_says_what_the_machine_has():
     info = flashcore.info()
     assert info["version"] == flashcore.__version__
+    commit = info["commit"]
+    assert commit == {"id": None, "dirty": None} or (
+        re.fullmatch("[0-9a-f]{40,64}", commit["id"]) and commit["dirty"] in (True, False)
+    )
     assert info["cpu"]["threads"] >= 1
     assert info["driver"]["available"] or info["driver"]["reason"]
 

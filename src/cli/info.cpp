@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "build_commit.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "core/error.h"
@@ -52,6 +53,13 @@ std::vector<std::string> cpu_features() {
   for (std::string word; words >> word;)
     if (std::find(useful.begin(), useful.end(), word) != useful.end()) features.push_back(word);
   return features;
+}
+
+/// Of the tree that this program was built from.
+json commit_json() {
+  const std::string id = bench::build_commit;
+  if (id.empty()) return {{"id", nullptr}, {"dirty", nullptr}};
+  return {{"id", id}, {"dirty", bench::build_dirty}};
 }
 
 json cpu_json() {
@@ -180,6 +188,7 @@ json variants_json() {
 
 json gather() {
   return {{"version", flashcore_version()},
+          {"commit", commit_json()},
           {"cpu", cpu_json()},
           {"driver", driver_json()},
           {"gpus", gpus_json()},
@@ -200,6 +209,13 @@ std::string text_of(const json& value) {
 
 std::string joined(const json& list) {
   return fmt::format("{}", fmt::join(list.get<std::vector<std::string>>(), " "));
+}
+
+/// ", commit 0edfded, changed"; empty where the tree was no checkout.
+std::string commit_text(const json& commit) {
+  if (commit["id"].is_null()) return "";
+  return fmt::format(", commit {:.7}{}", text_of(commit["id"]),
+                     commit["dirty"].get<bool>() ? ", changed" : "");
 }
 
 void print_machine(const json& info) {
@@ -293,7 +309,7 @@ int run_info(const InfoFlags& options) {
     fmt::print("{}\n", info.dump(2));
     return exit_ok;
   }
-  fmt::print("FlashCore {}\n", text_of(info["version"]));
+  fmt::print("FlashCore {}{}\n", text_of(info["version"]), commit_text(info["commit"]));
   print_machine(info);
   print_kernel_sources(info);
   print_tuned(info);

@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
 
 json info(const std::vector<std::string>& environment = {}) {
   const CommandResult result = run_command({"info", "--json"}, environment);
@@ -24,6 +26,20 @@ TEST(Info, ListsFamiliesAndVariantsAndThatTheCpuRunsEverywhere) {
   EXPECT_EQ(answer["variants"][0]["name"], "cpu");
   EXPECT_TRUE(answer["variants"][0]["runs_here"].get<bool>());
   EXPECT_GT(answer["cpu"]["threads"].get<int>(), 0);
+}
+
+TEST(Info, SaysWhichCommitItWasBuiltFrom) {
+  const json commit = info()["commit"];
+  const std::string text = run_command({"info"}).out;
+  if (commit["id"].is_null()) {  // built where git is not
+    EXPECT_TRUE(commit["dirty"].is_null());
+    EXPECT_THAT(text, Not(HasSubstr("commit")));
+    return;
+  }
+  const auto id = commit["id"].get<std::string>();
+  EXPECT_THAT(id, MatchesRegex("[0-9a-f]{40,64}"));
+  EXPECT_THAT(text, HasSubstr(", commit " + id.substr(0, 7)));
+  EXPECT_EQ(text.find(", changed\n") != std::string::npos, commit["dirty"].get<bool>());
 }
 
 TEST(Info, NamesTheDriverFileThatIsMissing) {

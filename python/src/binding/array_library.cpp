@@ -28,18 +28,26 @@ bool requires_grad(nb::handle array) {
 }
 
 nb::object tuple_of(std::span<const std::int64_t> numbers) {
-  const auto size = static_cast<Py_ssize_t>(numbers.size());
-  nb::object tuple = nb::steal(PyTuple_New(size));
+  nb::object tuple = nb::steal(PyTuple_New(std::ssize(numbers)));
   if (!tuple.is_valid()) throw nb::python_error();
-  for (Py_ssize_t i = 0; i < size; ++i) {
-    PyObject* number = PyLong_FromLongLong(numbers[static_cast<std::size_t>(i)]);
+  Py_ssize_t next = 0;
+  for (const std::int64_t value : numbers) {
+    PyObject* number = PyLong_FromLongLong(value);
     if (number == nullptr) throw nb::python_error();
-    PyTuple_SetItem(tuple.ptr(), i, number);
+    PyTuple_SetItem(tuple.ptr(), next++, number);
   }
   return tuple;
 }
 
 }  // namespace
+
+const nb::object& KeptTuple::of(std::span<const std::int64_t> numbers) {
+  if (!tuple_.is_valid() || !std::ranges::equal(numbers, numbers_)) {
+    tuple_ = tuple_of(numbers);
+    numbers_.assign(numbers.begin(), numbers.end());
+  }
+  return tuple_;
+}
 
 ArrayLibrary::ArrayLibrary(nb::handle kind)
     : waits_(is_true(kind.attr("waits"))),
@@ -48,8 +56,10 @@ ArrayLibrary::ArrayLibrary(nb::handle kind)
       lse_(kind.attr("lse")),
       workspace_(kind.attr("workspace")),
       grad_enabled_(kind.attr("grad_enabled")),
+      byte_(kind.attr("byte")),
       empty_strided_cpu_(kind.attr("empty_strided_cpu")),
       empty_strided_cuda_(kind.attr("empty_strided_cuda")),
+      current_device_(kind.attr("current_device")),
       watchers_(items_of(kind.attr("watchers"))),
       plain_types_(items_of(kind.attr("plain_types"))),
       dtypes_(items_of(kind.attr("dtypes"))) {}
@@ -81,12 +91,28 @@ nb::object ArrayLibrary::empty_like(nb::handle q) const {
   return empty_like_(q);
 }
 
+nb::handle ArrayLibrary::empty_strided(const ImportedArray& q_array) const {
+  if (!q_array.on_cuda()) return empty_strided_cpu_;
+  if (empty_strided_cuda_.is_none()) return empty_strided_cuda_;
+  // It knows the current GPU alone, and to allocate there for a query elsewhere would start a
+  // context.
+  if (nb::cast<int>(current_device_()) == q_array.device_index()) return empty_strided_cuda_;
+  return Py_None;
+}
+
 nb::object ArrayLibrary::quick_like(nb::handle q, const ImportedArray& q_array,
                                     flashcore_dtype dtype) const {
-  const nb::object& empty_strided = q_array.on_cuda() ? empty_strided_cuda_ : empty_strided_cpu_;
-  if (empty_strided.is_none() || !plain(q) || !q_array.dense()) return {};
-  return empty_strided(tuple_of(q_array.shape()), tuple_of(q_array.strides()),
-                       dtypes_.at(static_cast<std::size_t>(dtype)));
+  if (!plain(q) || !q_array.dense()) return {};
+  const nb::handle make = empty_strided(q_array);
+  if (make.is_none()) return {};
+  return make(sizes_.of(q_array.shape()), strides_.of(q_array.strides()),
+              dtypes_.at(static_cast<std::size_t>(dtype)));
+}
+
+nb::object ArrayLibrary::quick_workspace(const ImportedArray& q_array, std::size_t bytes) const {
+  const nb::handle make = empty_strided(q_array);
+  if (make.is_none()) return {};
+  return make(nb::make_tuple(bytes), nb::make_tuple(1), byte_);
 }
 
 nb::object ArrayLibrary::lse(nb::handle q, const std::array<std::int64_t, 3>& shape) const {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "binding/imported_array.h"
@@ -17,6 +18,16 @@ namespace flashcore::python {
 inline constexpr const char* no_backward =
     "an input requires grad, and FlashCore has no backward yet: call under torch.no_grad(), or "
     "with detached tensors";
+
+/// A tuple of numbers, kept because most calls ask for the last one's again. Guarded by the GIL.
+class KeptTuple {
+ public:
+  const nanobind::object& of(std::span<const std::int64_t> numbers);
+
+ private:
+  std::vector<std::int64_t> numbers_;
+  nanobind::object tuple_;
+};
 
 /// What flashcore._kinds.Kind says of a library, looked up once: its functions are called from
 /// here.
@@ -40,10 +51,11 @@ class ArrayLibrary {
   /// An array like q, in q's order of memory, not initialised.
   [[nodiscard]] nanobind::object empty_like(nanobind::handle q) const;
 
-  /// The same, by a shorter way where there is one: on the library's current device, whichever q's
-  /// is. A null object where there is none.
+  /// The same, by a shorter way where there is one. A null object where there is none.
   [[nodiscard]] nanobind::object quick_like(nanobind::handle q, const ImportedArray& q_array,
                                             flashcore_dtype dtype) const;
+  [[nodiscard]] nanobind::object quick_workspace(const ImportedArray& q_array,
+                                                 std::size_t bytes) const;
 
   /// float32, on q's device, not initialised.
   [[nodiscard]] nanobind::object lse(nanobind::handle q,
@@ -57,11 +69,14 @@ class ArrayLibrary {
 
  private:
   [[nodiscard]] bool plain(nanobind::handle array) const;
+  /// What makes arrays on q's device the short way; Python's None where nothing does.
+  [[nodiscard]] nanobind::handle empty_strided(const ImportedArray& q_array) const;
 
   bool waits_;
-  nanobind::object current_stream_, empty_like_, lse_, workspace_, grad_enabled_;
-  nanobind::object empty_strided_cpu_, empty_strided_cuda_;
+  nanobind::object current_stream_, empty_like_, lse_, workspace_, grad_enabled_, byte_;
+  nanobind::object empty_strided_cpu_, empty_strided_cuda_, current_device_;
   std::vector<nanobind::object> watchers_, plain_types_, dtypes_;
+  mutable KeptTuple sizes_, strides_;  // of the last quick_like()
 };
 
 }  // namespace flashcore::python

@@ -125,7 +125,8 @@ Call begin_call(const ImportedArray& q, const ImportedArray& k, const ImportedAr
                     .device_index = q.device_index(),
                     .stream = nullptr,
                     .workspace = nullptr,
-                    .workspace_bytes = 0};
+                    .workspace_bytes = 0,
+                    .overlap = 0};
   return call;
 }
 
@@ -199,7 +200,8 @@ std::size_t workspace_bytes(const Call& call) {
 
 /// Gives the call its workspace. The array it returns must outlive the launch: on a GPU the
 /// libraries' allocators reuse memory in the order of the stream, so it need not outlive the work.
-nb::object give_workspace(Call& call, const ArrayLibrary& library, nb::handle q) {
+nb::object give_workspace(Call& call, const ArrayLibrary& library, nb::handle q,
+                          const ImportedArray& q_array) {
   const std::size_t bytes = workspace_bytes(call);
   call.execution.workspace_bytes = bytes;
   if (bytes == 0) return nb::none();
@@ -207,22 +209,18 @@ nb::object give_workspace(Call& call, const ArrayLibrary& library, nb::handle q)
     call.execution.workspace = host_workspace(bytes);
     return nb::none();
   }
-  nb::object array = library.workspace(q, bytes);
   const auto stream = reinterpret_cast<StreamAddress>(call.execution.stream);
+  nb::object array = library.quick_workspace(q_array, bytes);
+  if (!array.is_valid()) array = library.workspace(q, bytes);
   call.execution.workspace = ImportedArray("workspace", array, stream).data();
   return array;
 }
 
-/// An array for the result, like q, and what it is described as.
-std::pair<nb::object, ImportedArray> new_output(const ArrayLibrary& library, nb::handle q,
-                                                const ImportedArray& q_array, flashcore_dtype dtype,
-                                                std::optional<StreamAddress> stream) {
-  if (nb::object out = library.quick_like(q, q_array, dtype); out.is_valid())
-    if (ImportedArray array("out", out, stream); same_device(array, q_array))
-      return {std::move(out), std::move(array)};
-  nb::object out = library.empty_like(q);
-  ImportedArray array("out", out, stream);
-  return {std::move(out), std::move(array)};
+/// An array for the result, like q.
+nb::object new_output(const ArrayLibrary& library, nb::handle q, const ImportedArray& q_array,
+                      flashcore_dtype dtype) {
+  nb::object out = library.quick_like(q, q_array, dtype);
+  return out.is_valid() ? out : library.empty_like(q);
 }
 
 /// Waits for the device, for libraries that cannot order their own work after ours.
@@ -246,10 +244,10 @@ nb::object forward(const ArrayLibrary& library, const Options& options, nb::hand
   Call call = begin_call(q_array, k_array, v_array, options, scale);
   auto& attention = call.attention;
 
-  const auto [result, out_array] =
-      out.is_none()
-          ? new_output(library, q, q_array, static_cast<flashcore_dtype>(attention.q.dtype), stream)
-          : std::pair{nb::borrow(out), ImportedArray("out", out, stream)};
+  const auto dtype = static_cast<flashcore_dtype>(attention.q.dtype);
+  const nb::object result =
+      out.is_none() ? new_output(library, q, q_array, dtype) : nb::borrow(out);
+  const ImportedArray out_array("out", result, stream);
   require_same_device(out_array, q_array);
   attention.o = output_of(out_array, options);
   nb::object lse = nb::none();
@@ -263,7 +261,7 @@ nb::object forward(const ArrayLibrary& library, const Options& options, nb::hand
   if (q_array.on_cuda())
     call.execution.stream =
         reinterpret_cast<void*>(stream ? *stream : exchanged_stream(q, q_array.device_index()));
-  const nb::object workspace = give_workspace(call, library, q);
+  const nb::object workspace = give_workspace(call, library, q, q_array);
   without_gil([&] { return flashcore_attention_forward(&attention, &call.execution); });
   if (library.waits() && q_array.on_cuda()) wait_for_device(q_array.device_index());
   last_call() = call;
