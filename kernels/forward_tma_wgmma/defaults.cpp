@@ -72,8 +72,9 @@ Config packed(Config config, int kv_splits) {
 std::optional<Config> few_queries(const Problem& problem, const Shapes& shape,
                                   const GpuLimits& gpu) {
   const std::int64_t tasks = tasks_of(problem, warpgroup_rows, packed_heads(problem));
-  const bool packs = tasks < tasks_of(problem, warpgroup_rows);
-  if (!packs && (problem.seq_q > warpgroup_rows || problem.seq_kv < 1024)) return std::nullopt;
+  const std::int64_t unpacked = tasks_of(problem, warpgroup_rows);
+  const bool one_tile_each = problem.seq_q <= warpgroup_rows && problem.seq_kv >= 1024;
+  if (tasks > unpacked || (tasks == unpacked && !one_tile_each)) return std::nullopt;
   // Clusters larger than two find no place on some of the multiprocessors.
   for (const int kv_splits : {8, 4})
     if (tasks * kv_splits * 4 <= std::int64_t{gpu.multiprocessors} * 3 &&

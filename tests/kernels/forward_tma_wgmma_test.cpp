@@ -88,6 +88,52 @@ TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
   }
 }
 
+core::Problem few_queries(std::int64_t batch, std::int64_t heads, std::int64_t heads_kv,
+                          std::int64_t seq_q, std::int64_t seq_kv, std::int64_t head_dim) {
+  return core::contiguous_problem(core::Dtype::float16, batch, heads, heads_kv, seq_q, seq_kv,
+                                  head_dim);
+}
+
+TEST(ForwardTmaWgmma, ATileHoldsAGroupsHeadsWhereThatMakesFewerTasks) {
+  std::mt19937 random(3);
+  const auto any = [&](int least, int most) {
+    return std::uniform_int_distribution<int>(least, most)(random);
+  };
+  for (int i = 0; i < 300; ++i) {
+    const int heads_kv = any(1, 8);
+    const auto problem = few_queries(any(1, 8), heads_kv * any(1, 70), heads_kv, 1 << any(0, 9),
+                                     1 << any(0, 13), any(1, 32) * 8);
+    SCOPED_TRACE(problem.to_string());
+    const Config config = default_for(problem, hopper);
+    const Params params = params_of(problem, config, hopper);
+    const std::int64_t unpacked = tasks_of(problem, warpgroup_rows);
+    const bool packs = tasks_of(problem, warpgroup_rows, packed_heads(problem)) < unpacked;
+    const unsigned blocks = params.tasks * static_cast<unsigned>(config.kv_splits);
+    EXPECT_TRUE(config.pack_heads == 1 || !packs);
+    EXPECT_TRUE(config.pack_heads == 0 || params.tasks <= unpacked);
+    EXPECT_TRUE(config.kv_splits == 1 || blocks <= 132);
+    EXPECT_TRUE(config.kv_splits <= 2 || blocks <= 99);
+  }
+}
+
+TEST(ForwardTmaWgmma, ADecodingCallReadsEachKeyHeadOnce) {
+  const auto problem = few_queries(8, 32, 8, 1, 4096, 128);
+  const Config config = default_for(problem, hopper);
+  EXPECT_EQ(params_of(problem, config, hopper).tasks, 8U * 8U);
+  EXPECT_EQ(config.kv_splits, 2);
+  EXPECT_EQ(default_for(few_queries(1, 32, 8, 1, 8192, 128), hopper).kv_splits, 8);
+}
+
+TEST(ForwardTmaWgmma, LongKeysOfVeryFewHeadsAreLeftToTheFamilyThatDealsThemFiner) {
+  const auto* family = family::find_family("forward_tma_wgmma");
+  EXPECT_TRUE(family->prefers(few_queries(1, 32, 8, 1, 65536, 128), hopper));
+  const auto preference = family->prefers(few_queries(1, 8, 1, 1, 65536, 128), hopper);
+  EXPECT_FALSE(preference);
+  EXPECT_NE(preference.reason().find("8 of 132 multiprocessors for 1 queries over 65536 keys"),
+            std::string::npos)
+      << preference.reason();
+}
+
 TEST(ForwardTmaWgmma, WarpgroupsNeverAskForMoreRegistersThanTheBlockHas) {
   for (const int consumers : {1, 2, 3}) {
     Config config;
