@@ -50,6 +50,7 @@ void Contender::run_gates() {
     return;
   }
   for (const char* gate : {"correctness", "determinism", "stability", "safety"}) run_gate(gate);
+  if (left_out("latency")) record_.gates["latency"] = gate::skipped("not asked for");
   if (device_.backend != dispatch::Backend::emulator) return;
   run_gate(std::string{gate::conflict_gate});
   record_.gates["latency"] = gate::skipped("the emulator checks and counts: it is not timing");

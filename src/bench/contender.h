@@ -53,9 +53,9 @@ class Contender {
   void conclude(const std::vector<PeerSeries>& peers, const Ceilings& ceilings);
 
   [[nodiscard]] core::Support runs_here() const { return dispatch::runs_on(variant_, device_); }
-  /// And whether its time means anything.
+  /// And whether its time means anything and was asked for.
   [[nodiscard]] bool timed_here() const {
-    return device_.backend != dispatch::Backend::emulator && runs_here();
+    return device_.backend != dispatch::Backend::emulator && !left_out("latency") && runs_here();
   }
   /// Whether it is still being measured.
   [[nodiscard]] bool timing() const { return rotation_.has_value(); }

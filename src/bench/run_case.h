@@ -36,7 +36,7 @@ struct CaseOptions {
   int trials = 20;
   std::uint64_t seed = 1;
   gate::LatencyTargets targets;
-  std::vector<std::string> gates_left_out;  // recorded as skipped
+  std::vector<std::string> gates_left_out;  // recorded as skipped; "latency": nothing is timed
   bool as_rung = false;                     // judges each variant against its limit on the ladder
   WorkerPool* workers = nullptr;            // where to find workers and leave them; null: new ones
   Fault fault;

@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* tune_footer = R"(
 Searches a family's Configs for a Problem on this GPU: each candidate is compiled, checked and timed
-in a process of its own, the finalists and the default pass every gate and are timed again in the
-same rounds, and a winner becomes a record that the library uses by itself (docs/tuning.md).
+in a process of its own, the finalists and the default are timed again in the same rounds, and who
+is fastest and passes every gate becomes a record that the library uses by itself (docs/tuning.md).
 
 Examples:
   flashcore tune --family forward_mma --shape b=1,h=8,s=512,d=64

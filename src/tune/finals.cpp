@@ -82,6 +82,21 @@ void decide(Finals& finals, const Weights& weights) {
   }
 }
 
+void decide_gated(Finals& finals, const Weights& weights, const RunGates& run_gates) {
+  std::vector<bool> gated(finals.finalists.size());
+  while (true) {
+    decide(finals, weights);
+    std::vector<std::size_t> undecided;
+    for (std::size_t i = 0; i < gated.size(); ++i)
+      if (!gated[i] && passed(finals.finalists[i].record) &&
+          (finals.finalists[i].is_start || finals.winner == i))
+        undecided.push_back(i);
+    if (undecided.empty()) return;
+    run_gates(finals, undecided);
+    for (const std::size_t i : undecided) gated[i] = true;
+  }
+}
+
 Finals run_finals(const SearchResult& result, const Space& space, std::string_view family,
                   const core::Problem& problem, const Weights& weights,
                   const bench::CaseOptions& options, bench::TorchPeer* peer) {
@@ -100,12 +115,22 @@ Finals run_finals(const SearchResult& result, const Space& space, std::string_vi
                                 .record = {}});
   }
   bench::CaseOptions own = options;
-  own.gates_left_out = {"ptxas"};  // asked before, of this GPU's architecture
-  own.targets.cold_us = 1e12;      // who is fast enough is decided here, not by the latency gate
+  bench::WorkerPool workers;
+  own.workers = &workers;
+  own.targets.cold_us = 1e12;  // who is fast enough is decided here, not by the latency gate
+  own.gates_left_out = {"ptxas", "correctness", "determinism", "stability", "safety"};
   auto records = bench::run_cases(variants, problem, own, peer);
   for (std::size_t i = 0; i < records.size(); ++i)
     finals.finalists[i].record = std::move(records[i]);
-  decide(finals, weights);
+  own.gates_left_out = {"ptxas", "latency"};  // asked of this GPU's architecture, and timed, before
+  decide_gated(finals, weights, [&](Finals& all, std::span<const std::size_t> which) {
+    std::vector<const dispatch::Variant*> chosen;
+    for (const std::size_t i : which) chosen.push_back(variants[i]);
+    const auto gated = bench::run_cases(chosen, problem, own, nullptr);
+    for (std::size_t i = 0; i < which.size(); ++i)
+      for (const auto& [name, verdict] : gated[i].gates)
+        if (name != "latency") all.finalists[which[i]].record.gates[name] = verdict;
+  });
   return finals;
 }
 

@@ -1,7 +1,8 @@
-// The last word on a search: its finalists and the start, gated in full and timed in the same
-// rounds.
+// The last word on a search: its finalists and the start, timed in the same rounds; whoever is to
+// win, and the start, gated in full.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -36,6 +37,14 @@ struct Finals {
 /// Who wins: of those that passed every gate the fittest, but the start unless another is faster by
 /// more than the noise of both.
 void decide(Finals& finals, const Weights& weights);
+
+/// Runs every gate of some of the finalists and adds what came of it to their records.
+using RunGates = std::function<void(Finals& finals, std::span<const std::size_t> which)>;
+
+/// Decides on finalists that were timed but not gated. The decision rests on the start and on who
+/// leads, so that only these are gated; where the leader fails, the next one is. At large Problems
+/// a finalist's gates take many times as long as its rounds.
+void decide_gated(Finals& finals, const Weights& weights, const RunGates& run_gates);
 
 /// Runs them, with the peer in the rounds where there is one.
 Finals run_finals(const SearchResult& result, const Space& space, std::string_view family,

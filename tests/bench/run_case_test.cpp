@@ -156,6 +156,17 @@ TEST(RunCases, GatesThatAreLeftOutAreSkippedAndTheRestIsRun) {
   EXPECT_EQ(record.gates.at("correctness").verdict, Verdict::pass);
 }
 
+TEST(RunCases, WithoutTheLatencyGateNothingIsTimed) {
+  CaseOptions options =
+      options_with({.phase = "start_timing", .kind = "crash"});  // if it were asked
+  options.gates_left_out = {"latency"};
+  const CaseRecord record = run_cpu(options);
+  EXPECT_FALSE(record.timing);
+  EXPECT_EQ(record.gates.at("latency").verdict, Verdict::skipped);
+  EXPECT_EQ(record.gates.at("latency").detail, "not asked for");
+  EXPECT_EQ(record.gates.at("stability").verdict, Verdict::pass);
+}
+
 TEST(RunCases, ASoundWorkerServesTheNextCaseAndALostOneDoesNot) {
   WorkerPool pool;
   CaseOptions options = options_with();

@@ -35,7 +35,8 @@ while read -r line; do
          before_screen + R"(
     [ $us != crash ] || kill -SEGV $$
     echo '{"ok":true,"correct":true,"max_error":1e-4,"finite":true,"deterministic":true,"detail":""}';;
-  *'"do":"gate"'*) echo "{\"ok\":true,\"family\":\"forward_mma\",\"config\":\"$config\",\"reason\":\"asked for\",\"gate\":{\"status\":\"pass\",\"detail\":\"\",\"checks\":[{\"what\":\"x\",\"measured\":0,\"limit\":0,\"noise\":0}]}}";;
+  *'"do":"gate"'*) echo "$config" >> "$folder/gated"
+    echo "{\"ok\":true,\"family\":\"forward_mma\",\"config\":\"$config\",\"reason\":\"asked for\",\"gate\":{\"status\":\"pass\",\"detail\":\"\",\"checks\":[{\"what\":\"x\",\"measured\":0,\"limit\":0,\"noise\":0}]}}";;
   *'"do":"start_timing"'*) echo "{\"ok\":true,\"footprint_bytes\":1,\"sets\":1,\"launches\":1,\"family\":\"forward_mma\",\"config\":\"$config\",\"reason\":\"asked for\"}";;
   *'"do":"measure"'*) echo "{\"ok\":true,\"cold_us\":$us,\"warm_us\":$us,\"eager_us\":$us}";;
   *'"do":"check_outputs"'*) echo '{"ok":true,"why":""}';;
@@ -94,7 +95,20 @@ TEST_F(TuneOnFakeGpu, FindsAWinnerThatServesTheNextCall) {
   const auto runs = tune::read_journal(folder_.file("j"));
   ASSERT_EQ(runs.size(), 1U);
   EXPECT_EQ(runs[0].rows.size(), 68U);
-  EXPECT_FALSE(runs[0].end["finals"]["winner"].is_null());
+  const json& finals = runs[0].end["finals"];
+  ASSERT_FALSE(finals["winner"].is_null());
+  const auto winner = finals["winner"].get<std::size_t>();
+  EXPECT_GT(finals["finalists"].size(), 2U);
+  for (std::size_t i = 0; i < finals["finalists"].size(); ++i) {
+    const json& record = finals["finalists"][i]["record"];
+    const bool decisive = i == winner || record["variant"] == "default";
+    EXPECT_EQ(record["gates"]["stability"]["status"], decisive ? "pass" : "skipped") << i;
+    EXPECT_EQ(record["gates"]["latency"]["status"], "skipped") << "of no target at this Problem";
+    EXPECT_FALSE(record["timing"].is_null()) << i;
+  }
+  const std::string gated = test::read_text(folder_.file("gated"));
+  EXPECT_EQ(std::count(gated.begin(), gated.end(), '\n'), 2 * 4)
+      << "the winner's and the default's";
 }
 
 TEST_F(TuneOnFakeGpu, KilledHalfWayItIsResumedAndRunsNothingTwice) {

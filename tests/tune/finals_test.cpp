@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "landscape.h"
 
@@ -56,6 +57,51 @@ TEST(Finals, WhereTheDefaultFailsTheBestOfTheOthersWins) {
   const Finals finals = decided({finalist(9, 0.5), finalist(8, 0.5), start});
   EXPECT_EQ(finals.winner, 1U);
   EXPECT_EQ(finals.reason, "the default does not pass its gates");
+}
+
+/// Who was gated, in turns; `failing` says which of them fail.
+std::vector<std::vector<std::size_t>> gated_in(Finals& finals,
+                                               const std::set<std::size_t>& failing) {
+  std::vector<std::vector<std::size_t>> turns;
+  decide_gated(finals, {}, [&](Finals& all, std::span<const std::size_t> which) {
+    turns.emplace_back(which.begin(), which.end());
+    for (const std::size_t i : which)
+      all.finalists[i].record.gates["stability"] =
+          failing.contains(i) ? gate::broken("wrong")
+                              : gate::GateResult{gate::Verdict::pass, "", {}};
+  });
+  return turns;
+}
+
+TEST(Finals, OnlyTheStartAndWhoLeadsAreGated) {
+  using Turns = std::vector<std::vector<std::size_t>>;
+  const auto four = [] {
+    return Finals{
+        .finalists = {finalist(9, 0), finalist(7, 0), finalist(8, 0), finalist(10, 0, true)},
+        .winner = {},
+        .reason = {}};
+  };
+  Finals sound = four();
+  EXPECT_EQ(gated_in(sound, {}), (Turns{{1, 3}}));
+  EXPECT_EQ(sound.winner, 1U);
+
+  Finals leader_fails = four();
+  EXPECT_EQ(gated_in(leader_fails, {1, 2}), (Turns{{1, 3}, {2}, {0}}));
+  EXPECT_EQ(leader_fails.winner, 0U);
+
+  Finals start_fails = four();
+  EXPECT_EQ(gated_in(start_fails, {3}), (Turns{{1, 3}}));
+  EXPECT_EQ(start_fails.winner, 1U);
+  EXPECT_EQ(start_fails.reason, "the default does not pass its gates");
+
+  Finals all_fail = four();
+  EXPECT_EQ(gated_in(all_fail, {0, 1, 2, 3}), (Turns{{1, 3}, {2}, {0}}));
+  EXPECT_FALSE(all_fail.winner);
+
+  Finals start_leads{
+      .finalists = {finalist(11, 0), finalist(10, 0, true)}, .winner = {}, .reason = {}};
+  EXPECT_EQ(gated_in(start_leads, {}), (Turns{{1}}));
+  EXPECT_EQ(start_leads.winner, 1U);
 }
 
 TEST(Finals, FinalistsAreTheFittestWithinTheNoiseAndTheStart) {
