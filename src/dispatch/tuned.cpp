@@ -56,7 +56,11 @@ double doublings(std::int64_t a, std::int64_t b) {
 std::string objection(const TunedRecord& record, const family::Family& family,
                       const Problem& problem, const core::GpuLimits& limits, ConfigFields& config) {
   try {
-    config = ordered(record.config, family.default_config(problem, limits));
+    const ConfigFields standard = family.default_config(problem, limits);
+    // What was better than one Config says nothing about where the family takes another.
+    if (family.default_config(record.problem, limits) != standard)
+      return "the family's default for it is another";
+    config = ordered(record.config, standard);
     if (source_hash(family, config, limits.arch) != record.source_hash)
       return "the kernels have changed since it was tuned";
     static_cast<void>(family.prepare(problem, config, limits));

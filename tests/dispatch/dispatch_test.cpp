@@ -79,11 +79,11 @@ TEST(Selection, OnHopperTheFamilyOfItsOwnInstructionsServesAndPacksHoldItsDefaul
 
 TEST(Selection, AFasterFamilyThatPrefersAnotherForTheProblemSaysWhy) {
   const auto gpu = core::limits_of({9, 0, true});
-  const auto decode = core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 1, 65536, 128);
+  const auto decode = core::contiguous_problem(core::Dtype::float16, 1, 8, 1, 1, 65536, 128);
   const Selection selection = select(decode, gpu, [](const auto&, auto) { return true; });
   ASSERT_NE(selection.family, nullptr) << selection.reason;
   EXPECT_EQ(selection.family->name(), "forward_mma");
-  EXPECT_NE(selection.reason.find("forward_tma_wgmma would use 16 of 132 multiprocessors"),
+  EXPECT_NE(selection.reason.find("forward_tma_wgmma would use 8 of 132 multiprocessors"),
             std::string::npos)
       << selection.reason;
 }

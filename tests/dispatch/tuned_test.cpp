@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "dispatch/selection.h"
+#include "dispatch/tuned_files.h"
 #include "support/command.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
@@ -66,11 +67,20 @@ TEST(Tuned, TheSameProblemIsAnsweredExactly) {
 }
 
 TEST(Tuned, ANeighbourIsAnsweredWithItsDistance) {
-  const auto answer =
-      find({record_for(problem_of(4, 512)), record_for(problem_of(1, 512), 3)}, problem_of(2, 600));
+  const auto answer = find({record_for(problem_of(32, 512)), record_for(problem_of(8, 512), 3)},
+                           problem_of(16, 600));
   EXPECT_EQ(answer.match, TunedMatch::nearest);
   EXPECT_NEAR(answer.distance, 1 + 2 * std::log2(600.0 / 512), 1e-9);
-  EXPECT_EQ(answer.reason, "tuned for fp16 b=4 h=8 s=512 d=64, at distance 1.46");
+  EXPECT_EQ(answer.reason, "tuned for fp16 b=32 h=8 s=512 d=64, at distance 1.46");
+}
+
+/// The mission shape's tile would leave four times its heads waiting.
+TEST(Tuned, ANeighbourForWhichTheFamilyTakesAnotherConfigIsNotUsed) {
+  const auto answer = find({record_for(problem_of(1, 512))}, problem_of(4, 512));
+  EXPECT_EQ(answer.match, TunedMatch::none);
+  EXPECT_EQ(answer.reason,
+            "a record for fp16 b=1 h=8 s=512 d=64 is not used: the family's default for it is "
+            "another");
 }
 
 TEST(Tuned, WhatIsFarOrOfAnotherKindIsNotUsed) {
@@ -94,7 +104,9 @@ TEST(Tuned, ChangedSourcesAreNotUsedAndThatIsSaid) {
       answer.reason,
       "a record for fp16 b=1 h=8 s=512 d=64 is not used: the kernels have changed since it was "
       "tuned");
-  EXPECT_EQ(find({stale, record_for(problem_of(2, 512))}, problem_of(1, 512)).match,
+  TunedRecord stale_too = record_for(problem_of(16, 512));
+  stale_too.source_hash = stale.source_hash;
+  EXPECT_EQ(find({stale_too, record_for(problem_of(32, 512))}, problem_of(16, 512)).match,
             TunedMatch::nearest)
       << "a sound neighbour serves instead";
 }
@@ -141,6 +153,27 @@ TEST(Tuned, MalformedLinesAreNamedAndTheOthersCount) {
   EXPECT_NE(file.problems[1].find(":3: is of forward_mma on NVIDIA L4, which is not this file's"),
             std::string::npos);
   EXPECT_EQ(file.problems[2], path.string() + ":4: is not JSON");
+}
+
+/// Those in tuned/: read whole, and Configs of their Problems that are valid.
+TEST(Tuned, ShippedRecordsAreReadAndServeTheirProblems) {
+  std::size_t records = 0;
+  for (const auto* family : family::all_families()) {
+    const TunedFile file =
+        read_tuned(std::filesystem::path{FLASHCORE_SOURCE_DIR} / "tuned", h100, family->name());
+    EXPECT_TRUE(file.problems.empty()) << file.problems.front();
+    for (const TunedRecord& record : file.records) {
+      SCOPED_TRACE(record.problem.to_string());
+      EXPECT_NO_THROW(family->prepare(
+          record.problem,
+          family::overlaid(family->default_config(record.problem, core::limits_of(sm_90a)),
+                           record.config),
+          core::limits_of(sm_90a)));
+      EXPECT_LE(record.time_us, record.default_us);
+      ++records;
+    }
+  }
+  EXPECT_GT(records, 0U);
 }
 
 TEST(Tuned, FoldersThatCannotBeWrittenAreErrors) {
