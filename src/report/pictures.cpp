@@ -379,6 +379,49 @@ std::optional<Picture> sweep_picture(std::span<const CaseRecord> cases) {
                  .script = script + "unset multiplot\n"};
 }
 
+std::optional<Picture> latency_picture(std::span<const CaseRecord> cases) {
+  constexpr double short_us = 50;
+  std::vector<std::string> problems;
+  Curves curves;  // from a Problem's line to a time
+  Range times;
+  for (const CaseRecord& record : cases) {
+    if (!record.on_gpu() || !record.timing || record.timing->cold.median > short_us) continue;
+    const std::string name = record.problem.to_string();
+    const auto known = std::find(problems.begin(), problems.end(), name);
+    const auto line = static_cast<double>(known - problems.begin());
+    if (known == problems.end()) problems.push_back(name);
+    for_each_time(record, [&](const std::string& label, double us) {
+      curves.add(label, line, us);
+      times.take(us);
+    });
+  }
+  if (problems.size() < 2) return std::nullopt;
+  std::string ticks;
+  for (std::size_t i = 0; i < problems.size(); ++i)
+    ticks += fmt::format("{}{} {}", i == 0 ? "" : ", ", report::quoted(problems[i]), i);
+  std::string script = grid;
+  script += fmt::format(
+      "set logscale x\nset xrange [{:.6g}:{:.6g}]\nset yrange [{:.6g}:-0.6]\nset ytics ({})\n"
+      "set xtics (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)\n"
+      "set xlabel 'GPU time, us (cold)'\nset key outside right top reverse Left samplen 1\n",
+      times.least / 1.2, times.most * 1.2, static_cast<double>(problems.size()) - 0.4, ticks);
+  std::string plots;
+  const auto contenders = curves.sorted();
+  for (std::size_t i = 0; i < contenders.size(); ++i) {
+    const std::string name = fmt::format("latency{}", i);
+    script += data_block(name, contenders[i].points);
+    plots += fmt::format("{}${} using 2:1 with points ps 1.4 lw 2 {} title {}",
+                         i == 0 ? "plot " : ", \\\n     ", name, contenders[i].style,
+                         quoted(contenders[i].label));
+  }
+  return Picture{.name = "latency",
+                 .title = "Short calls",
+                 .caption = "GPU time of one call on cold buffers, those of at most 50 us.",
+                 .width = 1040,
+                 .height = static_cast<int>(120 + 50 * problems.size()),
+                 .script = script + plots + "\n"};
+}
+
 std::optional<Picture> stall_picture(std::span<const profile::ProfileRecord> profiles) {
   std::vector<const profile::ProfileRecord*> profiled;
   std::vector<std::string> reasons;

@@ -35,6 +35,7 @@ Drawn write_report(const Results& results, const fs::path& gnuplot, const fs::pa
        ladder_picture(results.cases)},
       {"roofline: nothing was timed on a GPU", roofline_picture(results.cases, results.profiles)},
       {"sweep: no three sequence lengths at one number of tokens", sweep_picture(results.cases)},
+      {"latency: no two short calls were timed on a GPU", latency_picture(results.cases)},
       {"stalls: no kernel was profiled", stall_picture(results.profiles)}};
   Drawn drawn;
   std::vector<DrawnPicture> pictures;

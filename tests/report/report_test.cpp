@@ -65,10 +65,29 @@ TEST(Pictures, AreDrawnOfWhatTheResultsHold) {
   ASSERT_TRUE(roofline);
   EXPECT_NE(roofline->script.find("measured 700 TFLOP/s, 2.40 TB/s"), std::string::npos);
   EXPECT_FALSE(sweep_picture(rungs));
+  EXPECT_FALSE(latency_picture(rungs)) << "one short call";
   EXPECT_FALSE(stall_picture({}));
   const auto lengths = sweep_picture(sweep());
   ASSERT_TRUE(lengths);
   EXPECT_NE(lengths->script.find("layout 2,1"), std::string::npos) << lengths->script;
+}
+
+core::Problem causal_mission() {
+  auto problem = mission();
+  problem.mask.kind = core::MaskKind::causal_top_left;
+  return problem;
+}
+
+TEST(Pictures, ShortCallsHaveALineEachAndLongOnesNone) {
+  auto cases = sweep();  // of 100 us
+  cases.push_back(timed("phase_3a", mission(), 5, 10));
+  cases.push_back(timed("phase_3a", causal_mission(), 6, 11));
+  const auto latency = latency_picture(cases);
+  ASSERT_TRUE(latency);
+  for (const char* part : {"set ytics ('fp16 b=1 h=8 s=512 d=64' 0, 'fp16 b=1 h=8 s=512 d=64 "
+                           "mask=causal_top_left' 1)",
+                           "EOD\n0 5\n1 6\n", "EOD\n0 10\n1 11\n"})
+    EXPECT_NE(latency->script.find(part), std::string::npos) << latency->script;
 }
 
 TEST(Pictures, NothingOnAGpuIsNoPicture) {
@@ -76,6 +95,7 @@ TEST(Pictures, NothingOnAGpuIsNoPicture) {
   cases[0].backend = "cpu";
   EXPECT_FALSE(roofline_picture(cases, {}));
   EXPECT_FALSE(ladder_picture(cases));
+  EXPECT_FALSE(latency_picture(cases));
 }
 
 TEST(Plot, TextIsQuotedSoThatGnuplotTakesItAsText) {
@@ -92,6 +112,7 @@ TEST(Report, WritesPicturesAndAPageThatNeedsNoOtherFile) {
   Results results;
   results.cases = sweep();
   results.cases.push_back(timed("phase_2d", mission(), 13, 10));
+  results.cases.push_back(timed("phase_2d", causal_mission(), 12, 10));
   profile::ProfileRecord profiled;
   profiled.variant = "phase_2e";
   profiled.problem = profile::profile_problem();
@@ -100,7 +121,7 @@ TEST(Report, WritesPicturesAndAPageThatNeedsNoOtherFile) {
   const std::filesystem::path folder = directory.path() / "made" / "here's one";
   const Drawn drawn = write_report(results, find_gnuplot(), folder);
   EXPECT_TRUE(drawn.missing.empty());
-  ASSERT_EQ(drawn.files.size(), 5U);
+  ASSERT_EQ(drawn.files.size(), 6U);
   const std::string page = test::read_text(folder / "index.html");
   for (const char* part : {"<svg", "Roofline", "The ladder", "phase_2e", "tensor pipe active",
                            "Throughput against sequence length", "What warps wait for",
