@@ -168,6 +168,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
                                                const GpuLimits& gpu) const override {
     std::vector<Config> configs;
     Config config = choose_default(problem, gpu);
+    const bool may_pack = problem.group_size() > 1 || config.pack_heads != 0;
     config.kv_splits = 1;
     config.pack_heads = 0;
     for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
@@ -185,7 +186,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
             config.block_kv = block_kv;
             configs.push_back(config);
           }
-    if (problem.group_size() > 1)
+    if (may_pack)
       for (std::size_t i = 0, count = configs.size(); i < count; ++i) {
         configs.push_back(configs[i]);
         configs.back().pack_heads = 1;
