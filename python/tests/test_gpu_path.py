@@ -149,7 +149,7 @@ def test_results_and_workspaces_are_made_quickly_on_the_current_gpu_alone():
                     empty_like=lambda q: make(slow, q.shape, np.float16),
                     workspace=lambda q, bytes: make(slow, (bytes,), np.uint8),
                     plain_types=(Array,), dtypes=("half", "bfloat", "single"), byte="byte")
-    one, many = (np.zeros((1, 1, seq, 64), np.float16) for seq in (1, 8192))
+    one, many = (np.zeros((1, 1, seq, 64), np.float16) for seq in (1, 65536))
     for index in (0, 1):
         q, k, v = (Array(x, (exchange.CUDA, index)) for x in (one, many, many))
         out = binding.forward(found, PLAIN, q, k, v, None, None, False)
@@ -197,7 +197,7 @@ def test_each_call_has_the_workspace_of_its_own_problem():
         flashcore.attention(draw(heads, seq_q), draw(heads, seq_kv), draw(heads, seq_kv), **options)
         return list(Namespace.allocated)
     # One query over many keys is split over blocks, which meet in the workspace.
-    problems = (8, 512, 512), (1, 1, 8192), (1, 1, 16384), (2, 1, 16384), (1, 2, 8192)
+    problems = (8, 512, 512), (1, 1, 32768), (1, 1, 65536), (2, 1, 65536), (1, 2, 32768)
     first = [solve(*problem) for problem in problems]
     assert first[0] == [] and len(set(map(tuple, first))) > 2
     for problem, sizes in zip(problems, first):
@@ -217,7 +217,7 @@ def test_a_library_without_streams_is_waited_for():
 def test_a_workspace_comes_from_the_arrays_own_library():
     run("""
     # One query over many keys is split over blocks, which meet in the workspace.
-    q, k, v = draw(heads=1, seq=1), draw(heads=1, seq=8192), draw(heads=1, seq=8192)
+    q, k, v = draw(heads=1, seq=1), draw(heads=1, seq=65536), draw(heads=1, seq=65536)
     o, lse = flashcore.attention(q, k, v, return_lse=True)
     assert lse.shape == (1, 1, 1)
     assert calls("cuMemAlloc") == 0
