@@ -89,6 +89,20 @@ class Curves {
   Looks looks_;
 };
 
+/// Adds the curves' data to `script` as blocks of these names; what draws them, with commas
+/// between.
+std::string plots_of(const std::vector<Curve>& curves, const std::string& name,
+                     const std::string& how, std::string& script) {
+  std::string plots;
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    const std::string block = fmt::format("{}{}", name, i);
+    script += data_block(block, curves[i].points);
+    plots += fmt::format("{}${} {} {} title {}", i == 0 ? "" : ", \\\n     ", block, how,
+                         curves[i].style, quoted(curves[i].label));
+  }
+  return plots;
+}
+
 struct CeilingLines {
   double peak_tflops = 0, peak_gb_per_s = 0, measured_tflops = 0, measured_gb_per_s = 0;
 };
@@ -160,13 +174,8 @@ std::string roofline_script(const std::vector<Curve>& curves, const CeilingLines
     line(roof(ceilings.measured_gb_per_s, ceilings.measured_tflops), "lw 2 lc rgb '#222222' dt 1",
          fmt::format("measured {:.0f} TFLOP/s{}", ceilings.measured_tflops,
                      bandwidth_text(ceilings.measured_gb_per_s)));
-  for (std::size_t i = 0; i < curves.size(); ++i) {
-    const std::string name = fmt::format("points{}", i);
-    script += data_block(name, curves[i].points);
-    plots += fmt::format("{}${} with points ps 1.1 lw 2 {} title {}",
-                         plots.empty() ? "plot " : ", \\\n     ", name, curves[i].style,
-                         quoted(curves[i].label));
-  }
+  plots += plots.empty() ? "plot " : ", \\\n     ";
+  plots += plots_of(curves, "points", "with points ps 1.1 lw 2", script);
   return script + plots + "\n";
 }
 
@@ -229,16 +238,10 @@ std::string panel_title(const PanelKey& key) {
 std::string panel_script(const PanelKey& key, const std::vector<Curve>& curves, double top,
                          std::size_t number) {
   std::string script;
-  std::string plots;
-  for (std::size_t i = 0; i < curves.size(); ++i) {
-    const std::string name = fmt::format("panel{}_{}", number, i);
-    script += data_block(name, curves[i].points);
-    plots += fmt::format("{}${} with linespoints ps 0.8 lw 2 {} title {}",
-                         i == 0 ? "plot " : ", \\\n     ", name, curves[i].style,
-                         quoted(curves[i].label));
-  }
+  const std::string plots =
+      plots_of(curves, fmt::format("panel{}_", number), "with linespoints ps 0.8 lw 2", script);
   return script +
-         fmt::format("set title {}\nset yrange [0:{:.6g}]\n", quoted(panel_title(key)), top) +
+         fmt::format("set title {}\nset yrange [0:{:.6g}]\nplot ", quoted(panel_title(key)), top) +
          plots + "\n";
 }
 
@@ -405,21 +408,14 @@ std::optional<Picture> latency_picture(std::span<const CaseRecord> cases) {
       "set xtics (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)\n"
       "set xlabel 'GPU time, us (cold)'\nset key outside right top reverse Left samplen 1\n",
       times.least / 1.2, times.most * 1.2, static_cast<double>(problems.size()) - 0.4, ticks);
-  std::string plots;
-  const auto contenders = curves.sorted();
-  for (std::size_t i = 0; i < contenders.size(); ++i) {
-    const std::string name = fmt::format("latency{}", i);
-    script += data_block(name, contenders[i].points);
-    plots += fmt::format("{}${} using 2:1 with points ps 1.4 lw 2 {} title {}",
-                         i == 0 ? "plot " : ", \\\n     ", name, contenders[i].style,
-                         quoted(contenders[i].label));
-  }
+  const std::string plots =
+      plots_of(curves.sorted(), "latency", "using 2:1 with points ps 1.4 lw 2", script);
   return Picture{.name = "latency",
                  .title = "Short calls",
                  .caption = "GPU time of one call on cold buffers, those of at most 50 us.",
                  .width = 1040,
                  .height = static_cast<int>(120 + 50 * problems.size()),
-                 .script = script + plots + "\n"};
+                 .script = script + "plot " + plots + "\n"};
 }
 
 std::optional<Picture> stall_picture(std::span<const profile::ProfileRecord> profiles) {
