@@ -11,7 +11,8 @@ Python serves that version alone. CuPy, JAX and transformers are used where they
 
   tests      python/tests, its GPU half included
   eager, compile, graph
-             random calls of the drop-in against PyTorch's, with python/tests/calls.py's tolerance
+             random calls of the drop-in against PyTorch's, and both against PyTorch's in double
+             (python/tests/calls.py)
   streams    random calls from many threads at once, each on a stream of its own
   example    examples/search_docs.py with and without patch()
   timing     one call, from the host to its completion, beside PyTorch's backends, in the same
@@ -52,7 +53,7 @@ from flashcore._native import binding
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "python" / "tests"))
-from calls import assert_equal, random_call  # noqa: E402
+from calls import assert_as_exact, random_call  # noqa: E402
 
 sdpa = F.scaled_dot_product_attention
 flash = flashcore.torch.scaled_dot_product_attention
@@ -89,7 +90,8 @@ def check_call(seed: int, run: Callable[..., torch.Tensor]) -> None:
     """`run(inputs, options)` computes the drop-in's answer for the seed's call."""
     inputs, options = random_call(seed, "cuda")
     try:
-        assert_equal(run(inputs, options), sdpa(*inputs, **options))
+        ours = run(inputs, options)
+        assert_as_exact(ours, sdpa(*inputs, **options), inputs, options)
     except Exception as error:
         shapes = [tuple(x.shape) for x in inputs]
         raise AssertionError(f"seed {seed}, {shapes}, {inputs[0].dtype}, {options}") from error

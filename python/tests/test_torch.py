@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 import flashcore
 import flashcore.torch
-from calls import assert_equal, random_call
+from calls import assert_as_exact, assert_equal, random_call
 from flashcore._kinds import TorchKind
 from flashcore._native import binding
 
@@ -41,7 +41,8 @@ def tensors(*shape, device="cpu", dtype=None, seed=0):
 @pytest.mark.parametrize("seed", range(100))
 def test_random_calls_equal_pytorchs(device, seed):
     inputs, options = random_call(seed, device)
-    assert_equal(flash(*inputs, **options), sdpa(*inputs, **options))
+    theirs = sdpa(*inputs, **options)
+    assert_as_exact(flash(*inputs, **options), theirs, inputs, options)
 
 
 @pytest.mark.parametrize("seed", range(6))
