@@ -140,6 +140,7 @@ class Worker {
 
   json start_timing() {
     constexpr std::uint64_t apart_from_gates = 1'000'000;
+    target().free_buffers();
     stopwatch_ = make_stopwatch(target(), seed_ + apart_from_gates);
     const Rotation rotation = stopwatch_->rotation();
     const dispatch::Choice& choice = target().choice();

@@ -32,6 +32,7 @@ class Target {
          const dispatch::Pinned& pinned, bool overlap = false);
   /// Something else that computes on the host: the tests hold broken ones to the gates.
   Target(const core::Problem& problem, std::size_t workspace_bytes, Implementation implementation);
+  ~Target();
 
   [[nodiscard]] const core::Problem& problem() const { return problem_; }
   [[nodiscard]] const dispatch::Device& device() const { return device_; }
@@ -46,20 +47,24 @@ class Target {
   /// emulator takes the threads in an order that `schedule` chooses, and what its checks find is
   /// thrown as device_failed.
   Damage run(core::HostCall& call, std::uint64_t schedule = 0) const;
-  /// Runs the call several times, with schedules from 0 on, in the same buffers: before(i) may
-  /// change o and lse, which go in then, and after(i) finds them as they came back. For callers who
-  /// repeat a large call and have run() look for damage elsewhere.
-  void repeat(core::HostCall& call, int runs, const std::function<void(int)>& before,
-              const std::function<void(int)>& after) const;
+  /// Runs the call several times, with schedules from 0 on; after(i) finds o and lse as they came
+  /// back. They go in poisoned, otherwise each time: an element that is not written cannot repeat
+  /// itself by chance. For callers who repeat a large call and have run() look for damage elsewhere.
+  void repeat(core::HostCall& call, int runs, const std::function<void(int)>& after) const;
   /// The same as run() on the emulator, with these options; what was found and counted goes to
   /// `report`.
   Damage run_emulated(core::HostCall& call, const emulate::Options& options,
                       emulate::Report& report) const;
 
+  /// Gives back the memory that the runs have kept for the next one.
+  void free_buffers() const;
+
  private:
+  struct Buffers;
   using Runner = std::function<void(const core::Arguments&)>;
   [[nodiscard]] Runner runner(std::uint64_t schedule) const;
   Damage run_with(core::HostCall& call, const Runner& runner) const;
+  Buffers& buffers_for(const core::HostCall& call) const;
 
   core::Problem problem_;
   dispatch::Device device_;
@@ -69,6 +74,7 @@ class Target {
   std::size_t workspace_bytes_;
   bool overlap_ = false;
   mutable std::mutex one_at_a_time_;
+  mutable std::unique_ptr<Buffers> buffers_;  // of one_at_a_time_
 };
 
 }  // namespace flashcore::gate

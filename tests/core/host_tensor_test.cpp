@@ -30,14 +30,16 @@ TEST(FillNormal, IsStandardNormalAndTheSameEveryTime) {
   fill_normal(tensor, 5);
   fill_normal(again, 5);
   EXPECT_EQ(std::memcmp(tensor.data(), again.data(), tensor.bytes()), 0);
-  double sum = 0, squares = 0, lag = 0;
+  double sum = 0, squares = 0, fourths = 0, lag = 0;
   for (std::int64_t i = 0; i < tensor.elements(); ++i) {
     const auto value = static_cast<double>(tensor.at(i));
     sum += value;
     squares += value * value;
+    fourths += value * value * value * value;
     if (i > 0) lag += value * static_cast<double>(tensor.at(i - 1));
   }
   const auto n = static_cast<double>(tensor.elements());
+  EXPECT_NEAR(fourths / n, 3.0, 0.1);
   EXPECT_NEAR(sum / n, 0.0, 0.02);
   EXPECT_NEAR(squares / n, 1.0, 0.02);
   EXPECT_NEAR(lag / n, 0.0, 0.02);

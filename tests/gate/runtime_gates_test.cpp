@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -105,21 +107,40 @@ TEST(RuntimeGates, DeterminismNoticesAnElementThatOnlyTheFirstRunWrites) {
   EXPECT_EQ(run_determinism(target, options).verdict, Verdict::fail);
 }
 
-TEST(RuntimeGates, RepeatedRunsTakeWhatIsPutIntoTheOutputsBeforeEach) {
-  const Problem problem = small_problem();
-  std::vector<float> went_in;
-  const Target target(problem, 0, [&](const Arguments& arguments) {
-    auto* o = static_cast<float*>(arguments.o);
-    went_in.push_back(o[3]);
-    o[3] = 10 * o[3];
+TEST(RuntimeGates, RepeatedRunsFindTheOutputsPoisonedOtherwiseEachTime) {
+  std::vector<std::vector<std::byte>> went_in;
+  const Target target(small_problem(), 0, [&](const Arguments& arguments) {
+    const auto* o = static_cast<const std::byte*>(arguments.o);
+    const auto* lse = reinterpret_cast<const std::byte*>(arguments.lse);
+    went_in.push_back({o[0], o[17], lse[0], lse[5]});
+    static_cast<float*>(arguments.o)[3] = static_cast<float>(went_in.size());
   });
-  auto call = core::HostCall::random(problem, 1);
+  auto call = core::HostCall::random(small_problem(), 1);
   std::vector<float> came_back;
-  target.repeat(
-      call, 3, [&](int run) { call.o.set(3, static_cast<float>(run + 1)); },
-      [&](int) { came_back.push_back(call.o.at(3)); });
-  EXPECT_EQ(went_in, (std::vector<float>{1, 2, 3}));
-  EXPECT_EQ(came_back, (std::vector<float>{10, 20, 30}));
+  target.repeat(call, 3, [&](int) { came_back.push_back(call.o.at(3)); });
+  EXPECT_EQ(came_back, (std::vector<float>{1, 2, 3}));
+  for (const auto& bytes : went_in)
+    EXPECT_EQ(std::count(bytes.begin(), bytes.end(), bytes.front()), std::ssize(bytes));
+  EXPECT_NE(went_in[0], went_in[1]);
+  EXPECT_NE(went_in[1], went_in[2]);
+}
+
+TEST(RuntimeGates, BuffersThatAreKeptAreWholeAgainForTheNextCall) {
+  int calls = 0;
+  const Target target(small_problem(), 64, [&](const Arguments& arguments) {
+    auto* o = static_cast<std::byte*>(arguments.o);
+    auto* q = static_cast<std::byte*>(const_cast<void*>(arguments.q));
+    if (++calls > 1) return;
+    o[-1] = std::byte{1};
+    q[0] ^= std::byte{1};
+    static_cast<std::byte*>(arguments.workspace)[64] = std::byte{1};
+  });
+  auto call = core::HostCall::random(small_problem(), 1);
+  const Damage first = target.run(call), second = target.run(call);
+  EXPECT_EQ(first.guard_bytes, 2);
+  EXPECT_EQ(first.input_bytes, 1);
+  EXPECT_EQ(second.guard_bytes, 0);
+  EXPECT_EQ(second.input_bytes, 0);
 }
 
 TEST(RuntimeGates, AScreeningLooksAtTheFirstRunsErrorAndAtAllRunsBits) {
