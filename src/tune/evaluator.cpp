@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <thread>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -29,19 +32,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Asks, and adds the time it took, whatever comes of it.
-json ask(WorkerClient& worker, json request, std::string_view phase, double& seconds) {
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    json answer = worker.ask(std::move(request), phase);
-    seconds += seconds_since(start);
-    return answer;
-  } catch (...) {
-    seconds += seconds_since(start);
-    throw;
-  }
 }
 
 void fail_outcome(Outcome& outcome, Cause cause, std::string detail) {
@@ -92,30 +82,93 @@ Effort Evaluator::effort() const {
   const double busy =
       std::accumulate(bays_.begin(), bays_.end(), 0.0,
                       [](double sum, const auto& bay) { return sum + bay->busy_s; });
-  return {.compile_s = compile_s_, .device_s = busy / static_cast<double>(bays_.size())};
+  return {.compile_s = compile_s_,
+          .device_s = busy / static_cast<double>(bays_.size()),
+          .workers_s = workers_busy_.seconds()};
 }
 
 std::vector<Outcome> Evaluator::evaluate(std::span<const ConfigFields> configs,
                                          const TrialHooks& hooks) {
   std::vector<Outcome> outcomes(configs.size());
-  const auto start = std::chrono::steady_clock::now();
-  core::parallel_for(configs.size(), [&](std::size_t i) {
+  for (std::size_t i = 0; i < configs.size(); ++i) {
     check_validity(configs[i], outcomes[i]);
-    if (outcomes[i].cause == Cause::none) compile(configs[i], outcomes[i]);
     if (outcomes[i].cause != Cause::none) hooks.done(i, outcomes[i]);
+  }
+  Readiness compiled(configs.size());
+  std::exception_ptr failure;
+  std::jthread compilers([&] {
+    try {
+      compile_all(configs, hooks, outcomes, compiled);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    compiled.end();
+  });
+  try {
+    run_all(configs, hooks, outcomes, compiled);
+  } catch (...) {
+    compiled.end();
+    throw;
+  }
+  compilers.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
+  return outcomes;
+}
+
+void Evaluator::compile_all(std::span<const ConfigFields> configs, const TrialHooks& hooks,
+                            std::span<Outcome> outcomes, Readiness& compiled) {
+  const auto start = std::chrono::steady_clock::now();
+  // A device's worker that waits for a processor between two launches times the wait.
+  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t compilers = processors > bays_.size() ? processors - bays_.size() : 1;
+  core::parallel_for(configs.size(), compilers, [&](std::size_t i) {
+    if (outcomes[i].cause == Cause::none && !compiled.ended()) {
+      compile(configs[i], outcomes[i]);
+      if (outcomes[i].cause != Cause::none) hooks.done(i, outcomes[i]);
+    }
+    compiled.set(i);
   });
   compile_s_ += seconds_since(start);
+}
+
+void Evaluator::run_all(std::span<const ConfigFields> configs, const TrialHooks& hooks,
+                        std::span<Outcome> outcomes, Readiness& compiled) {
   std::atomic<std::size_t> next = 0;
-  core::parallel_for(bays_.size(), [&](std::size_t bay) {
-    for (std::size_t i = next++; i < configs.size(); i = next++) {
-      if (outcomes[i].cause != Cause::none) continue;
-      hooks.launching(i);
-      run(configs[i], *bays_[bay], outcomes[i]);
-      if (took_worker_down(outcomes[i].cause)) check_device(*bays_[bay]);
-      hooks.done(i, outcomes[i]);
-    }
-  });
-  return outcomes;
+  std::vector<std::exception_ptr> failures(bays_.size());
+  std::vector<std::jthread> threads;
+  for (std::size_t bay = 0; bay < bays_.size(); ++bay)
+    threads.emplace_back([&, bay] {
+      try {
+        for (std::size_t i = next++; i < configs.size(); i = next++) {
+          if (!compiled.wait_for(i)) return;
+          if (outcomes[i].cause != Cause::none) continue;
+          hooks.launching(i);
+          run(configs[i], *bays_[bay], outcomes[i]);
+          if (took_worker_down(outcomes[i].cause)) check_device(*bays_[bay]);
+          hooks.done(i, outcomes[i]);
+        }
+      } catch (...) {
+        failures[bay] = std::current_exception();
+        compiled.end();
+      }
+    });
+  threads.clear();
+  for (const auto& failure : failures)
+    if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+/// Asks, and adds the time it took, whatever comes of it.
+json Evaluator::ask(WorkerClient& worker, json request, std::string_view phase, double& seconds) {
+  const BusyClock::Task busy(workers_busy_);
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    json answer = worker.ask(std::move(request), phase);
+    seconds += seconds_since(start);
+    return answer;
+  } catch (...) {
+    seconds += seconds_since(start);
+    throw;
+  }
 }
 
 void Evaluator::check_validity(const ConfigFields& config, Outcome& outcome) const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,8 @@
 #include "bench/worker_client.h"
 #include "bench/worker_pool.h"
 #include "family/family.h"
+#include "tune/busy_clock.h"
+#include "tune/readiness.h"
 #include "tune/trial.h"
 
 namespace flashcore::tune {
@@ -32,15 +35,17 @@ struct EvaluatorOptions {
   };
 };
 
-/// Where the wall time of the evaluations went.
+/// Where the wall time of the evaluations went. The first two run side by side.
 struct Effort {
   double compile_s = 0;  // while anything was compiled
   double device_s = 0;   // while candidates were checked and timed, the mean over the devices
+  double workers_s = 0;  // while any worker was asked for something
 };
 
 /// The cheap checks come first, and whoever fails one is out: valid on the GPU and for the Problem;
-/// compiled, all cores at once, within the family's budget and without spills; correct and
-/// deterministic; timed.
+/// compiled, on all cores but one for each device, within the family's budget and without spills;
+/// correct and deterministic; timed. The devices take the candidates in their order, while later
+/// ones are compiled.
 class Evaluator {
  public:
   /// Throws no_device where there is no compiler.
@@ -57,9 +62,15 @@ class Evaluator {
   [[nodiscard]] Effort effort() const;
 
  private:
-  struct Bay;  // a device, or the processors that compile, and the workers there
+  struct Bay;  // a device, and the workers there
 
+  nlohmann::json ask(bench::WorkerClient& worker, nlohmann::json request, std::string_view phase,
+                     double& seconds);
   void check_validity(const family::ConfigFields& config, Outcome& outcome) const;
+  void compile_all(std::span<const family::ConfigFields> configs, const TrialHooks& hooks,
+                   std::span<Outcome> outcomes, Readiness& compiled);
+  void run_all(std::span<const family::ConfigFields> configs, const TrialHooks& hooks,
+               std::span<Outcome> outcomes, Readiness& compiled);
   void compile(const family::ConfigFields& config, Outcome& outcome);
   void run(const family::ConfigFields& config, Bay& bay, Outcome& outcome);
   /// After a worker was lost: throws device_failed where the device no longer runs what it ran
@@ -75,6 +86,7 @@ class Evaluator {
   std::mutex sound_mutex_;
   std::optional<family::ConfigFields> sound_;  // the first that passed
   double compile_s_ = 0;
+  BusyClock workers_busy_;
 };
 
 /// The cause that a failed phase stands for. Throws where it is no candidate's fault: a worker that
