@@ -121,6 +121,11 @@ Config fitted(Config config, const GpuLimits& gpu) {
   return config;
 }
 
+/// Blocks for all rows, before their keys are split.
+std::int64_t blocks_of(const Problem& problem, const Config& config) {
+  return family::q_blocks(problem, block_q(config)) * problem.heads_q * problem.batch;
+}
+
 /// What warps need to weigh for each other.
 Support valid_sharing(const Config& config) {
   if (config.kv_warps < 2 || config.kv_splits > 1 || config.half_tiles)
@@ -186,12 +191,9 @@ Support valid(const Config& config, const GpuLimits& gpu) {
 Config default_for(const Problem& problem, const GpuLimits& gpu) {
   const Config base{.element = family::element_of(problem.dtype),
                     .head_dim = family::head_dim_capacity(problem.head_dim)};
-  const auto blocks = [&](int rows) {
-    return family::q_blocks(problem, rows) * problem.heads_q * problem.batch;
-  };
   // A Config with larger tiles does less for the same result, as long as most of the GPU is busy.
   const auto fills = [&](const Config& config) {
-    return blocks(block_q(config)) * 4 >=
+    return blocks_of(problem, config) * 4 >=
            std::int64_t{3} * gpu.multiprocessors * config.blocks_per_multiprocessor;
   };
   for (const Config& config : {fitted(throughput(base, gpu), gpu), fitted(medium(base, gpu), gpu),
@@ -201,10 +203,20 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   Config config = fitted(latency(base, gpu, 16, 4, 128, 1), gpu);
   // Fewer keys for each block than this are not worth the second kernel.
   constexpr std::int64_t least_split = 1024;
-  const std::int64_t idle = gpu.multiprocessors / blocks(block_q(config));
+  const std::int64_t idle = gpu.multiprocessors / blocks_of(problem, config);
   config.kv_splits = static_cast<int>(
       std::clamp<std::int64_t>(std::min(problem.seq_kv / least_split, idle), 1, 64));
   return config;
+}
+
+bool suits(const Config& config, const Problem& problem, const GpuLimits& gpu) {
+  const std::int64_t blocks = blocks_of(problem, config) * config.kv_splits;
+  const std::int64_t others = config.blocks_per_multiprocessor - 1;
+  if (others > 0 && blocks <= others * gpu.multiprocessors) return false;
+  // Twice what runs at once: splits make a last, partial wave shorter, too.
+  return config.kv_splits == 1 ||
+         (blocks <= 2 * std::int64_t{config.blocks_per_multiprocessor} * gpu.multiprocessors &&
+          problem.seq_kv >= std::int64_t{config.kv_splits} * config.block_kv);
 }
 
 std::vector<Config> all_configs(const Config& like) {

@@ -119,7 +119,10 @@ class ForwardMma final : public family::TypedFamily<Config> {
 
   [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
                                                const GpuLimits& gpu) const override {
-    return all_configs(choose_default(problem, gpu));
+    std::vector<Config> configs = all_configs(choose_default(problem, gpu));
+    std::erase_if(configs,
+                  [&](const Config& config) { return !suits(config, problem, gpu); });
+    return configs;
   }
 
   [[nodiscard]] std::vector<Config> shipped(const GpuLimits& gpu) const override {
@@ -129,7 +132,7 @@ class ForwardMma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
     std::vector<jit::KernelSpec> specs{kernel_of(compiled(config))};
     if (config.kv_splits > 1)
-      specs.push_back(kernel_of(compiled(config), "merge_splits.cuh", "merge_splits"));
+      specs.push_back(kernel_of(merged(config), "merge_splits.cuh", "merge_splits"));
     return specs;
   }
 

@@ -186,5 +186,36 @@ TEST(ForwardMma, FewRowsAndManyKeysAreSplit) {
   EXPECT_EQ(default_for(prefill, gpu).kv_splits, 1);
 }
 
+TEST(ForwardMma, TheDefaultSuitsEveryProblem) {
+  for (const auto arch : {core::Arch{8, 9}, core::Arch{9, 0}})
+    for (const std::int64_t batch : {1, 3, 40})
+      for (const std::int64_t seq : {1, 64, 512, 5000, 65536})
+        for (const std::int64_t head_dim : {32, 64, 128, 256}) {
+          const auto gpu = core::limits_of(arch);
+          const auto problem =
+              core::contiguous_problem(core::Dtype::float16, batch, 8, 2, seq, seq, head_dim);
+          EXPECT_TRUE(suits(default_for(problem, gpu), problem, gpu)) << problem.to_string();
+        }
+}
+
+TEST(ForwardMma, ConfigsThatTheProblemHasNoBlocksOrKeysForDoNotSuit) {
+  const auto gpu = core::limits_of({9, 0});  // 132 multiprocessors
+  const auto suit = [&](std::int64_t heads, std::int64_t seq, Config config) {
+    return suits(config, core::contiguous_problem(core::Dtype::float16, 1, heads, -1, seq, -1, 64),
+                 gpu);
+  };
+  const Config rows_128{.rows_per_warp = 32, .row_warps = 4, .blocks_per_multiprocessor = 1};
+  Config config = rows_128;
+  EXPECT_TRUE(suit(8, 512, config));  // 32 blocks
+  config.kv_splits = 8;
+  EXPECT_TRUE(suit(8, 512, config));
+  EXPECT_FALSE(suit(8, 511, config)) << "a split would have less than a tile of 64 keys";
+  EXPECT_FALSE(suit(16, 1024, config)) << "1024 blocks, 132 multiprocessors";
+  config = rows_128;
+  config.blocks_per_multiprocessor = 2;
+  EXPECT_FALSE(suit(33, 512, config)) << "132 blocks, one for each multiprocessor";
+  EXPECT_TRUE(suit(34, 512, config));
+}
+
 }  // namespace
 }  // namespace flashcore::forward_mma
