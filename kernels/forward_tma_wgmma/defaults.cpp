@@ -24,7 +24,7 @@ Shapes shapes(int head_dim) {
     return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2},
             .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
+            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2}};
   if (head_dim == 128) {
     const Config many{.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2};
     return {.many = many,
