@@ -120,8 +120,7 @@ class ForwardMma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::vector<Config> candidates(const Problem& problem,
                                                const GpuLimits& gpu) const override {
     std::vector<Config> configs = all_configs(choose_default(problem, gpu));
-    std::erase_if(configs,
-                  [&](const Config& config) { return !suits(config, problem, gpu); });
+    std::erase_if(configs, [&](const Config& config) { return !suits(config, problem, gpu); });
     return configs;
   }
 

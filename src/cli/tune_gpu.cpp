@@ -224,10 +224,11 @@ class GpuSearch {
   [[nodiscard]] std::string effort_line() const {
     const tune::Effort effort = evaluator_.effort();
     const double own_s = std::max(0.0, search_s_ - effort.workers_s);
-    return fmt::format("took {}: compiling {} and, beside it, checking and timing {}; the tuner "
-                       "itself {:.1f}%\n",
-                       format_seconds(search_s_), format_seconds(effort.compile_s),
-                       format_seconds(effort.device_s), 100 * own_s / std::max(search_s_, 1e-9));
+    return fmt::format(
+        "took {}: compiling {} and, beside it, checking and timing {}; the tuner "
+        "itself {:.1f}%\n",
+        format_seconds(search_s_), format_seconds(effort.compile_s),
+        format_seconds(effort.device_s), 100 * own_s / std::max(search_s_, 1e-9));
   }
 
   void write_outputs(const tune::SearchResult& result) const {
