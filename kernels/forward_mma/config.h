@@ -93,9 +93,5 @@ constexpr Config compiled(Config config) {
   config.kv_splits = config.kv_splits > 1 ? 2 : 1;
   return config;
 }
-/// What the kernel that merges splits knows of a Config: one serves all others.
-constexpr Config merged(const Config& config) {
-  return {.element = config.element, .head_dim = config.head_dim};
-}
 
 }  // namespace flashcore::forward_mma

@@ -35,6 +35,11 @@ std::size_t partial_rows_bytes(const Problem& problem, const Config& config) {
                  sizeof(PartialRow));
 }
 
+/// What the kernel that merges splits is compiled for: one serves all other fields.
+Config merging(const Config& config) {
+  return {.element = config.element, .head_dim = config.head_dim};
+}
+
 Params params_of(const Problem& problem, const Config& config) {
   Params params;
   static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, block_q(config));
@@ -131,7 +136,7 @@ class ForwardMma final : public family::TypedFamily<Config> {
   [[nodiscard]] std::vector<jit::KernelSpec> kernels(const Config& config) const override {
     std::vector<jit::KernelSpec> specs{kernel_of(compiled(config))};
     if (config.kv_splits > 1)
-      specs.push_back(kernel_of(merged(config), "merge_splits.cuh", "merge_splits"));
+      specs.push_back(kernel_of(merging(config), "merge_splits.cuh", "merge_splits"));
     return specs;
   }
 

@@ -13,10 +13,11 @@ using core::Problem;
 
 /// The shapes of a head_dim's Configs, by what they are for (README.md has the measurements).
 struct Shapes {
-  Config many;       // rows enough for every multiprocessor
-  Config long_rows;  // the same with many keys to each row
-  Config few;        // fewer
-  Config split;      // so few that two blocks can share each row's keys
+  Config many;          // rows enough for every multiprocessor
+  Config long_rows;     // the same with many keys to each row
+  Config few;           // fewer
+  Config split;         // so few that two blocks can share each row's keys
+  Config split_masked;  // the same with so few keys that a mask hides half of a block's
 };
 
 Shapes shapes(int head_dim) {
@@ -24,26 +25,34 @@ Shapes shapes(int head_dim) {
     return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2},
             .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2}};
+            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
+            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
   if (head_dim == 128) {
     const Config many{.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2};
+    const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};
     return {.many = many,
             .long_rows = many,
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = {.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2}};
+            .split = split,
+            .split_masked = split};
   }
   const Config many{.consumers = 2, .block_kv = 64, .stages = 2};
+  const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
   return {.many = many,
           .long_rows = many,
           .few = {.consumers = 1, .block_kv = 64, .stages = 2},
-          .split = {.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2}};
+          .split = split,
+          .split_masked = split};
+}
+
+bool has_mask(const Problem& problem) {
+  const device::Band band = problem.band();
+  return band.high < problem.seq_kv - 1 || band.low > 1 - problem.seq_q;
 }
 
 /// From how many keys on a third consumer pays: tiles that a mask crosses take it longer.
 std::int64_t long_from(const Problem& problem) {
-  const device::Band band = problem.band();
-  const bool all_visible = band.high >= problem.seq_kv - 1 && band.low <= 1 - problem.seq_q;
-  return all_visible ? 2048 : 8192;
+  return has_mask(problem) ? 8192 : 2048;
 }
 
 /// The same for so few keys that one small tile holds them.
@@ -104,7 +113,7 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
   } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
-    config = shape.split;
+    config = has_mask(problem) && problem.seq_kv <= 256 ? shape.split_masked : shape.split;
   }
   config.element = family::element_of(problem.dtype);
   config.head_dim = head_dim;
@@ -119,7 +128,7 @@ std::vector<Config> all_defaults() {
       std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split,
                                   packed(shape.few, 1)};
       for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
-      if (head_dim == 64) of_head.push_back(shape.long_rows);
+      if (head_dim == 64) of_head.insert(of_head.end(), {shape.long_rows, shape.split_masked});
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

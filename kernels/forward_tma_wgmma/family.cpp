@@ -79,7 +79,7 @@ class Launch final : public family::PreparedLaunch {
     params.k_map = kernel.tensor_map(k_, no_keys ? arguments.q : arguments.k);
     params.v_map = kernel.tensor_map(v_, no_keys ? arguments.q : arguments.v);
     cuda::LaunchShape shape = shape_;
-    params.overlaps = shape.overlap = arguments.overlap;
+    shape.overlap = arguments.overlap;
     kernel.launch(shape, stream, params);
   }
 

@@ -56,8 +56,7 @@ __global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__
   // One warp each: the first copies set out as early as they can.
   if (device::thread_index() == 0) {
     init_first_barriers<C>();
-    // All else that touches tensors comes after the first copies.
-    if (params.overlaps) device::wait_for_predecessor();
+    device::wait_for_predecessor();  // all else that touches tensors comes after the first copies
     producer.start();
   } else if (device::thread_index() == 32) {
     init_other_barriers<C>();

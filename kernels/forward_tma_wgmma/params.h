@@ -24,7 +24,6 @@ struct Params : device::NarrowParams {
   int warpgroup_positions = 0;  // of its 64 rows
   unsigned tasks = 0;           // of block_q rows
   unsigned blocks = 0;          // that take tasks, or clusters
-  bool overlaps = false;        // may have begun before the launch ahead of it has ended
 };
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -49,7 +49,8 @@ class Target {
   Damage run(core::HostCall& call, std::uint64_t schedule = 0) const;
   /// Runs the call several times, with schedules from 0 on; after(i) finds o and lse as they came
   /// back. They go in poisoned, otherwise each time: an element that is not written cannot repeat
-  /// itself by chance. For callers who repeat a large call and have run() look for damage elsewhere.
+  /// itself by chance. For callers who repeat a large call and have run() look for damage
+  /// elsewhere.
   void repeat(core::HostCall& call, int runs, const std::function<void(int)>& after) const;
   /// The same as run() on the emulator, with these options; what was found and counted goes to
   /// `report`.

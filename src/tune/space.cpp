@@ -1,8 +1,8 @@
 #include "tune/space.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/error.h"
@@ -45,13 +45,9 @@ void Space::find_axes() {
       genes_[i].push_back(static_cast<int>(place - axis.values.begin()));
     }
   }
-}
-
-double Space::distance(const Genes& a, const Genes& b) const {
-  double sum = 0;
-  for (std::size_t i = 0; i < axes_.size(); ++i)
-    sum += std::abs(a[i] - b[i]) / static_cast<double>(axes_[i].values.size() - 1);
-  return sum;
+  std::int64_t length = 1;  // of every axis: a multiple of each one's steps
+  for (const Axis& axis : axes_) length = std::lcm(length, std::ssize(axis.values) - 1);
+  for (const Axis& axis : axes_) step_lengths_.push_back(length / (std::ssize(axis.values) - 1));
 }
 
 std::vector<ConfigFields> matching(const std::vector<ConfigFields>& configs,
@@ -77,32 +73,29 @@ std::vector<ConfigFields> matching(const std::vector<ConfigFields>& configs,
 }
 
 Untried::Untried(const Space& space)
-    : space_(space), untried_(space.size(), true), left_(space.size()) {}
+    : space_(space), untried_(space.size(), true), left_(space.size()) {
+  std::iota(left_.begin(), left_.end(), std::size_t{0});
+}
 
 std::size_t Untried::take(std::size_t index) {
   if (!untried_[index])
     core::fail(core::Status::internal, "tune: {} was tried", space_.config(index).to_string());
   untried_[index] = false;
-  --left_;
+  left_.erase(std::lower_bound(left_.begin(), left_.end(), index));
   return index;
 }
 
 std::size_t Untried::take_random(Random& random) {
-  std::size_t nth = random.below(left_);
-  std::size_t index = 0;
-  while (!untried_[index] || nth-- > 0) ++index;
-  return take(index);
+  return take(left_[random.below(left_.size())]);
 }
 
 std::size_t Untried::take_nearest(const Genes& genes, Random& random) {
   std::vector<std::size_t> nearest;
-  double least = std::numeric_limits<double>::infinity();
-  constexpr double rounding = 1e-9;  // of a sum of fractions
-  for (std::size_t i = 0; i < space_.size(); ++i) {
-    if (!untried_[i]) continue;
-    const double distance = space_.distance(genes, space_.genes(i));
-    if (distance < least - rounding) nearest.clear();
-    if (distance < least + rounding) nearest.push_back(i);
+  auto least = std::numeric_limits<std::int64_t>::max();
+  for (const std::size_t i : left_) {
+    const std::int64_t distance = space_.distance(genes, space_.genes(i), least);
+    if (distance < least) nearest.clear();
+    if (distance <= least) nearest.push_back(i);
     least = std::min(least, distance);
   }
   return take(nearest[random.below(nearest.size())]);

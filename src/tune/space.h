@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,8 +39,14 @@ class Space {
   [[nodiscard]] const Genes& genes(std::size_t index) const { return genes_[index]; }
   [[nodiscard]] std::optional<std::size_t> find(const family::ConfigFields& config) const;
 
-  /// How far apart two points are: places along each axis over its length, added up.
-  [[nodiscard]] double distance(const Genes& a, const Genes& b) const;
+  /// How far apart two points are: places along each axis over its length, added up, in units that
+  /// make it whole. Where it is more than `most`, something that is more than `most`.
+  [[nodiscard]] std::int64_t distance(const Genes& a, const Genes& b, std::int64_t most) const {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < a.size() && sum <= most; ++i)
+      sum += std::abs(a[i] - b[i]) * step_lengths_[i];
+    return sum;
+  }
 
  private:
   void add(const family::ConfigFields& config);
@@ -49,6 +56,7 @@ class Space {
   std::map<std::string, std::size_t> index_;  // by the Config's text
   std::vector<Axis> axes_;
   std::vector<Genes> genes_;
+  std::vector<std::int64_t> step_lengths_;  // of each axis
   std::size_t start_ = 0;
 };
 
@@ -62,7 +70,7 @@ class Untried {
  public:
   explicit Untried(const Space& space);
 
-  [[nodiscard]] bool empty() const { return left_ == 0; }
+  [[nodiscard]] bool empty() const { return left_.empty(); }
   [[nodiscard]] bool has(std::size_t index) const { return untried_[index]; }
 
   /// Those below draw one that is then tried; not to be called when empty().
@@ -74,7 +82,7 @@ class Untried {
  private:
   const Space& space_;
   std::vector<bool> untried_;
-  std::size_t left_;
+  std::vector<std::size_t> left_;  // those that are, ascending
 };
 
 }  // namespace flashcore::tune
