@@ -271,7 +271,8 @@ class GpuSearch {
                                  .noise = winner.record.noise,
                                  .default_us = 0,
                                  .date = text(from["date"]),
-                                 .commit = text(from["commit"]["id"])};
+                                 .commit = text(from["commit"]["id"]) +
+                                           (from["commit"].value("dirty", false) ? "-dirty" : "")};
     record.source_hash =
         dispatch::source_hash(*task_.family, record.config, task_.gpu->limits.arch);
     for (const tune::Finalist& each : finals.finalists)
