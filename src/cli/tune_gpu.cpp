@@ -272,7 +272,7 @@ class GpuSearch {
                                  .default_us = 0,
                                  .date = text(from["date"]),
                                  .commit = text(from["commit"]["id"]) +
-                                           (from["commit"].value("dirty", false) ? "-dirty" : "")};
+                                           (from["commit"]["dirty"] == json(true) ? "-dirty" : "")};
     record.source_hash =
         dispatch::source_hash(*task_.family, record.config, task_.gpu->limits.arch);
     for (const tune::Finalist& each : finals.finalists)
