@@ -149,6 +149,7 @@ void Contender::conclude(const std::vector<PeerSeries>& peers, const Ceilings& c
     for (std::size_t i = 0; i < again_.cold.size(); ++i)
       both.add({again_.cold[i], again_.warm[i], again_.eager[i]});
     record_.timing = both.timing();
+    record_.cold_turns = {first_.cold, again_.cold};
     record_.noise = gate::noise_of(first_.cold, again_.cold);
     compare(peers);
     record_.roofline = roofline(ceilings);

@@ -55,6 +55,22 @@ std::optional<Timing> timing_from_json(const JsonReader& reader, bool on_gpu) {
                 summary_from_json(reader.at("eager_us"))};
 }
 
+std::vector<double> times_from_json(const JsonReader& reader) {
+  std::vector<double> times;
+  reader.for_each_element([&](const JsonReader& time) {
+    times.push_back(time.number());
+    if (!(times.back() > 0)) time.expected("a number above 0");
+  });
+  return times;
+}
+
+Turns turns_from_json(const JsonReader& reader) {
+  Turns turns{times_from_json(reader.at("first")), times_from_json(reader.at("again"))};
+  if (turns.first.size() != turns.again.size())
+    reader.at("again").expected("as many times as first has");
+  return turns;
+}
+
 /// The ceilings of a roofline under their names in the record.
 template <typename Roofline>
 auto ceilings_of(Roofline& roofline) {
@@ -190,6 +206,9 @@ json case_to_json(const CaseRecord& record) {
   for (const PeerRecord& peer : record.peers)
     result["peers"].push_back(peer_to_json(peer, record.on_gpu()));
   add_timing(result, record.on_gpu(), record.timing);
+  if (!record.cold_turns.first.empty())
+    result["cold_turns_us"] = {{"first", record.cold_turns.first},
+                               {"again", record.cold_turns.again}};
   add_ratio(result, record.best_peer);
   if (record.timing) result["tflops"] = record.tflops();
   if (record.roofline) result["roofline"] = roofline_to_json(*record.roofline);
@@ -215,6 +234,7 @@ CaseRecord case_from_json(const json& value, const std::string& path) {
     record.peers.push_back(peer_from_json(peer, record.on_gpu()));
   });
   record.timing = timing_from_json(reader, record.on_gpu());
+  if (reader.has("cold_turns_us")) record.cold_turns = turns_from_json(reader.at("cold_turns_us"));
   record.noise = reader.at("noise").number();
   if (reader.has("best_peer")) record.best_peer = ratio_from_json(reader.at("best_peer"));
   if (reader.has("roofline")) record.roofline = roofline_from_json(reader.at("roofline"));

@@ -27,6 +27,13 @@ struct Timing {
   bool operator==(const Timing&) const = default;
 };
 
+/// Cold times round by round, in microseconds: a variant has two turns in each.
+struct Turns {
+  std::vector<double> first, again;
+
+  bool operator==(const Turns&) const = default;
+};
+
 /// Our cold time over a peer's, from rounds measured side by side: below 1 is faster.
 struct PeerComparison {
   Summary ratio;
@@ -82,6 +89,7 @@ struct CaseRecord {
   core::Problem problem;
   std::map<std::string, GateResult> gates;
   std::optional<Timing> timing;
+  Turns cold_turns;                          // empty where nothing was timed
   double noise = 0;                          // relative, of the cold time
   std::map<std::string, PtxasRecord> ptxas;  // by architecture
   std::vector<PeerRecord> peers;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "gate/statistics.h"
 #include "tune/pinned_config.h"
 
 namespace flashcore::tune {
@@ -16,6 +17,10 @@ namespace {
 /// Beyond the noise that a candidate's few rounds show: what one process's memory layout and clocks
 /// make of the same Config.
 constexpr double run_to_run = 0.02;
+
+/// What a process's place in memory makes of a time, however often it is measured there: a lead of
+/// less is a tie.
+constexpr double least_lead = 0.005;
 
 bool may_be_as_fast(const Outcome& candidate, const Outcome& best) {
   const double margin = candidate.noise + best.noise + run_to_run;
@@ -29,8 +34,19 @@ bool passed(const gate::CaseRecord& record) {
                      [](const auto& each) { return each.second.verdict != gate::Verdict::fail; });
 }
 
-double cold_us(const Finalist& finalist) {
-  return finalist.record.timing->cold.median;
+/// A finalist's time over the start's, and how far that may be off.
+struct Ratio {
+  double median, noise;
+};
+
+/// Turn by turn: what the GPU's clock did in a round it did to both.
+Ratio ratio_of(const Finalist& finalist, const Finalist& start) {
+  const gate::Turns &ours = finalist.record.cold_turns, &theirs = start.record.cold_turns;
+  std::vector<double> ratios = gate::round_ratios(ours.first, theirs.first);
+  const std::vector<double> again = gate::round_ratios(ours.again, theirs.again);
+  const double noise = gate::noise_of(ratios, again);
+  ratios.insert(ratios.end(), again.begin(), again.end());
+  return {gate::median(ratios), noise};
 }
 
 }  // namespace
@@ -58,26 +74,26 @@ void decide(Finals& finals, const Weights& weights) {
     return each.is_start && passed(each.record);
   });
   const bool has_start = start != all.end();
-  const double baseline_us = has_start ? cold_us(*start) : 1;
-  const auto fitness_of = [&](const Finalist& each) {
-    return fitness({.latency_us = cold_us(each), .max_error = each.max_error}, baseline_us,
-                   weights);
+  const auto fitness_of = [&](const Finalist& each, double relative_time) {
+    return fitness({.latency_us = relative_time, .max_error = each.max_error}, 1, weights);
   };
   double best = -std::numeric_limits<double>::infinity();
   if (has_start) {
-    best = fitness_of(*start);
+    best = fitness_of(*start, 1);
     finals.winner = start - all.begin();
     finals.reason = "the default stays: nothing is faster by more than the noise";
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].is_start || !passed(all[i].record) || fitness_of(all[i]) <= best) continue;
-    const double noise = has_start ? all[i].record.noise + start->record.noise : 0;
-    const double ratio = cold_us(all[i]) / baseline_us;
-    if (has_start && ratio >= 1 - noise) continue;
-    best = fitness_of(all[i]);
+    if (all[i].is_start || !passed(all[i].record)) continue;
+    const Ratio ratio =
+        has_start ? ratio_of(all[i], *start) : Ratio{all[i].record.timing->cold.median, 0};
+    const double fitness = fitness_of(all[i], ratio.median);
+    if (fitness <= best) continue;
+    if (has_start && ratio.median >= 1 - std::max(ratio.noise, least_lead)) continue;
+    best = fitness;
     finals.winner = i;
     finals.reason = has_start ? fmt::format("{:.1f}% faster than the default, the noise is {:.1f}%",
-                                            100 * (1 / ratio - 1), 100 * noise)
+                                            100 * (1 / ratio.median - 1), 100 * ratio.noise)
                               : "the default does not pass its gates";
   }
 }

@@ -35,7 +35,7 @@ struct Finals {
 };
 
 /// Who wins: of those that passed every gate the fittest, but the start unless another is faster by
-/// more than the noise of both.
+/// more than the noise of their ratio, and by half a percent at least.
 void decide(Finals& finals, const Weights& weights);
 
 /// Runs every gate of some of the finalists and adds what came of it to their records.

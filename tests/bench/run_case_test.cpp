@@ -40,6 +40,8 @@ TEST(RunCase, TheCpuVariantPassesWhatCanBeJudged) {
   ASSERT_TRUE(record.timing);
   EXPECT_GT(record.timing->cold.median, 0);
   EXPECT_EQ(record.timing->cold.samples, 6);  // measured twice a round
+  EXPECT_EQ(record.cold_turns.first.size(), 3U);
+  EXPECT_EQ(record.cold_turns.again.size(), 3U);
   EXPECT_NE(record.config.find("simd="), std::string::npos) << record.config;
 }
 

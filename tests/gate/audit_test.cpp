@@ -228,7 +228,19 @@ TEST(CaseRecord, SurvivesJsonAndBack) {
     expected.erase("provenance");
     const CaseRecord record = case_from_json(expected, "cases[0]");
     EXPECT_EQ(case_to_json(record), expected) << file;
+    expected["cold_turns_us"] = {{"first", {5.25, 5.5}}, {"again", {5.0, 6.0}}};
+    EXPECT_EQ(case_to_json(case_from_json(expected, "cases[0]")), expected) << file;
   }
+}
+
+TEST(CaseRecord, TurnsThatCannotHaveBeenMeasuredAreRefused) {
+  json document = recorded("gpu_sound.json");
+  document["cases"][0]["cold_turns_us"] = {{"first", {5.25, 5.5}}, {"again", {5.0}}};
+  EXPECT_EQ(message_for(document.dump()),
+            "cases[0].cold_turns_us.again: expected as many times as first has, found [5.0]");
+  document["cases"][0]["cold_turns_us"]["again"] = {5.0, -1.0};
+  EXPECT_EQ(message_for(document.dump()),
+            "cases[0].cold_turns_us.again[1]: expected a number above 0, found -1.0");
 }
 
 }  // namespace

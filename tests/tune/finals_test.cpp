@@ -10,11 +10,16 @@
 namespace flashcore::tune {
 namespace {
 
-Finalist finalist(double us, double noise, bool is_start = false) {
+/// Of three rounds, in which the GPU slows down by a tenth each; `bias` makes each second turn
+/// that much slower than the first.
+Finalist finalist(double us, double bias, bool is_start = false) {
   Finalist result{
       .config = fmt::format("a={}", us), .max_error = 0, .is_start = is_start, .record = {}};
   result.record.timing = gate::Timing{.cold = {.median = us}, .warm = {}, .eager = {}};
-  result.record.noise = noise;
+  for (const double slow : {1.0, 1.1, 1.2}) {
+    result.record.cold_turns.first.push_back(us * slow * (1 - bias / 2));
+    result.record.cold_turns.again.push_back(us * slow * (1 + bias / 2));
+  }
   result.record.gates["correctness"] = {gate::Verdict::pass, "", {}};
   return result;
 }
@@ -26,19 +31,25 @@ Finals decided(std::vector<Finalist> finalists) {
 }
 
 TEST(Finals, TheFastestWinsWhereItsLeadIsMoreThanTheNoise) {
-  const Finals finals = decided({finalist(9, 0.01), finalist(8, 0.01), finalist(10, 0.01, true)});
+  const Finals finals = decided({finalist(9, 0.02), finalist(8, 0.02), finalist(10, 0, true)});
   EXPECT_EQ(finals.winner, 1U);
   EXPECT_EQ(finals.reason, "25.0% faster than the default, the noise is 2.0%");
 }
 
+TEST(Finals, WhatTheGpuDoesToBothInARoundIsNoNoise) {
+  EXPECT_EQ(decided({finalist(9.8, 0), finalist(10, 0, true)}).winner, 0U);
+  EXPECT_EQ(decided({finalist(9.8, 0.05), finalist(10, 0.05, true)}).winner, 0U);
+}
+
 TEST(Finals, ATieKeepsTheDefault) {
-  EXPECT_EQ(decided({finalist(9.9, 0.01), finalist(10, 0.01, true)}).winner, 1U);
-  EXPECT_EQ(decided({finalist(9.9, 0.001), finalist(10, 0.001, true)}).winner, 0U);
+  EXPECT_EQ(decided({finalist(9.9, 0.02), finalist(10, 0, true)}).winner, 1U);
+  EXPECT_EQ(decided({finalist(9.9, 0.001), finalist(10, 0, true)}).winner, 0U);
+  EXPECT_EQ(decided({finalist(9.96, 0), finalist(10, 0, true)}).winner, 1U) << "less than 0.5%";
   EXPECT_EQ(decided({finalist(11, 0), finalist(10, 0, true)}).winner, 1U);
 }
 
 TEST(Finals, ANoisyLeaderGivesWayToAFirmOne) {
-  EXPECT_EQ(decided({finalist(8, 0.3), finalist(9, 0.01), finalist(10, 0.01, true)}).winner, 1U);
+  EXPECT_EQ(decided({finalist(8, 0.3), finalist(9, 0.01), finalist(10, 0, true)}).winner, 1U);
 }
 
 TEST(Finals, WhoFailsAGateHereDoesNotWin) {
