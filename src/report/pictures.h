@@ -23,8 +23,8 @@ std::optional<Picture> ladder_picture(std::span<const gate::CaseRecord> cases);
 /// mask.
 std::optional<Picture> sweep_picture(std::span<const gate::CaseRecord> cases);
 
-/// The times of calls that take so little that latency is most of it, a line for each Problem, where
-/// there are two or more.
+/// The times of calls that take so little that latency is most of it, a line for each Problem,
+/// where there are two or more.
 std::optional<Picture> latency_picture(std::span<const gate::CaseRecord> cases);
 
 /// Why warps waited, kernel by kernel.
