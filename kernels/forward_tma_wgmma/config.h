@@ -16,6 +16,9 @@ struct Config {
   int q_stages = 1;    // blocks of Q in shared memory
   int kv_splits = 1;   // blocks of a cluster that share a task's keys: 1, 2, 4 or 8
   int pack_heads = 0;  // a tile's rows are those of a key head's query heads at few positions
+  /// A tile is weighed beside the product of the one before, with registers for both tiles'
+  /// weights; otherwise after it.
+  int overlap_output = 1;
 };
 
 template <typename C, typename Visit>
@@ -28,6 +31,7 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("q_stages", config.q_stages);
   visit("kv_splits", config.kv_splits);
   visit("pack_heads", config.pack_heads);
+  visit("overlap_output", config.overlap_output);
 }
 
 inline constexpr int warpgroup_rows = 64;
@@ -53,6 +57,9 @@ constexpr int key_steps(const Config& config) {
 /// Consumers start their products one after the other: while one's run, others weigh.
 constexpr bool take_turns(const Config& config) {
   return config.consumers > 1;
+}
+constexpr bool overlaps_output(const Config& config) {
+  return config.overlap_output != 0;
 }
 /// A short Q is kept in registers where there are enough: products then read half as much shared
 /// memory.

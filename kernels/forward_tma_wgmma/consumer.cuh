@@ -103,24 +103,27 @@ class Consumer {
   using S = Shared<C>;
 
   /// From a task's last product to the next one's first weights. The next one's rows of Q have
-  /// landed long ago: their first scores are weighed while the last product runs.
+  /// landed long ago: their first scores are multiplied with the last product.
   void weigh_then_store(const Task& task, const Task& next, bool last_task) {
     wait_for_q();
-    take_turn();
-    start_scores();
-    start_output(task.tiles > 1);
-    device::wgmma_wait<1>();
-    finish_scores(last_task && next.tiles == 1);
+    multiply(task.tiles > 1);
+    finish_products(last_task && next.tiles == 1);
     release_q(next.tiles == 1);
     mask(next, 0);
     Softmax<C> softmax;
-    Weights<C> r_weights;
-    softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
-    device::wgmma_wait<0>();
-    finish_output();
-    store(task);
-    softmax_ = softmax;
-    device::refill(r_weights_, r_weights);
+    if constexpr (overlaps_output(C)) {
+      Weights<C> r_weights;  // the product reads r_weights_
+      softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
+      device::wgmma_wait<0>();
+      finish_output();
+      store(task);
+      softmax_ = softmax;
+      device::refill(r_weights_, r_weights);
+    } else {
+      softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
+      store(task);
+      softmax_ = softmax;
+    }
   }
 
   /// The same where they are only now being copied.
@@ -144,21 +147,42 @@ class Consumer {
   void weigh_tiles(const Task& task, bool last_task) {
 #pragma unroll 1
     for (int tile = 1; tile < task.tiles; ++tile) {
-      take_turn();
-      start_scores();
-      start_output(tile > 1);
-      device::wgmma_wait<1>();  // the scores
+      multiply(tile > 1);
       const bool last = tile == task.tiles - 1;
-      finish_scores(last && last_task);
+      finish_products(last && last_task);
       release_q(last);
       mask(task, tile);
-      Weights<C> r_weights;  // the product reads r_weights_
-      softmax_.weigh(r_scores_, params_.scale_log2e, r_weights);
-      device::wgmma_wait<0>();
-      finish_output();
-      softmax_.rescale(r_out_);
-      device::refill(r_weights_, r_weights);
+      if constexpr (overlaps_output(C)) {
+        Weights<C> r_weights;  // the product reads r_weights_
+        softmax_.weigh(r_scores_, params_.scale_log2e, r_weights);
+        device::wgmma_wait<0>();
+        finish_output();
+        softmax_.rescale(r_out_);
+        device::refill(r_weights_, r_weights);
+      } else {
+        softmax_.weigh(r_scores_, params_.scale_log2e, r_weights_);
+        softmax_.rescale(r_out_);
+      }
     }
+  }
+
+  /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
+  /// tile's weights are to overlap it.
+  void multiply(bool accumulate) {
+    take_turn();
+    if constexpr (overlaps_output(C)) {
+      start_scores();
+      start_output(accumulate);
+      device::wgmma_wait<1>();
+    } else {
+      start_output(accumulate);
+      start_scores();
+      device::wgmma_wait<0>();
+    }
+  }
+  void finish_products(bool last) {
+    finish_scores(last);
+    if constexpr (!overlaps_output(C)) finish_output();
   }
 
   /// The barrier of consumer 0 is the first one after those of flip_q_sign.

@@ -13,28 +13,34 @@ using core::Problem;
 
 /// The shapes of a head_dim's Configs, by what they are for (README.md has the measurements).
 struct Shapes {
-  Config many;          // rows enough for every multiprocessor
-  Config long_rows;     // the same with many keys to each row
-  Config few;           // fewer
-  Config split;         // so few that two blocks can share each row's keys
-  Config split_masked;  // the same with so few keys that a mask hides half of a block's
+  Config many;                 // rows enough for every multiprocessor
+  Config long_rows;            // the same with many keys to each row
+  Config few;                  // fewer
+  Config split;                // so few that two blocks can share each row's keys
+  Config split_masked;         // the same with so few keys that a mask hides half of a block's
+  std::int64_t long_from = 0;  // keys that make a row long
+  std::int64_t long_from_masked = 0;  // the same where a mask hides some
 };
 
 Shapes shapes(int head_dim) {
   if (head_dim == 64)
-    return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2},
-            .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3},
-            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
-            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
+    return {
+        .many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2, .overlap_output = 0},
+        .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3, .overlap_output = 0},
+        .few = {.consumers = 1, .block_kv = 128, .stages = 2},
+        .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
+        .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2},
+        .long_from = 2048,
+        .long_from_masked = 8192};  // tiles that a mask crosses take three consumers longer
   if (head_dim == 128) {
-    const Config many{.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2};
     const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};
-    return {.many = many,
-            .long_rows = many,
+    return {.many = {.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2},
+            .long_rows = {.consumers = 2, .block_kv = 128, .stages = 3},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
             .split = split,
-            .split_masked = split};
+            .split_masked = split,
+            .long_from = 1024,
+            .long_from_masked = 1024};
   }
   const Config many{.consumers = 2, .block_kv = 64, .stages = 2};
   const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
@@ -50,9 +56,8 @@ bool has_mask(const Problem& problem) {
   return band.high < problem.seq_kv - 1 || band.low > 1 - problem.seq_q;
 }
 
-/// From how many keys on a third consumer pays: tiles that a mask crosses take it longer.
-std::int64_t long_from(const Problem& problem) {
-  return has_mask(problem) ? 8192 : 2048;
+bool has_long_rows(const Problem& problem, const Shapes& shape) {
+  return problem.seq_kv >= (has_mask(problem) ? shape.long_from_masked : shape.long_from);
 }
 
 /// The same for so few keys that one small tile holds them.
@@ -109,7 +114,7 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
     config = *few;
   } else if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
     const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= multiprocessors * 2;
-    config = enough && problem.seq_kv >= long_from(problem) ? shape.long_rows : shape.many;
+    config = enough && has_long_rows(problem, shape) ? shape.long_rows : shape.many;
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
   } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
@@ -128,7 +133,8 @@ std::vector<Config> all_defaults() {
       std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split,
                                   packed(shape.few, 1)};
       for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
-      if (head_dim == 64) of_head.insert(of_head.end(), {shape.long_rows, shape.split_masked});
+      if (head_dim < 256) of_head.push_back(shape.long_rows);
+      if (head_dim == 64) of_head.push_back(shape.split_masked);
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

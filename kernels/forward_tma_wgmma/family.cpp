@@ -102,6 +102,17 @@ Support copyable(std::string_view what, const core::Strides& strides) {
   return Support::yes();
 }
 
+/// What a consumer's thread holds; the last terms are from ptxas's report.
+int registers_needed(const Config& config) {
+  const int weights = config.block_kv / 4;
+  const int all = config.head_dim / 2 + config.block_kv / 2 + weights;  // output, scores, weights
+  // A first tile's exponents lie beside its scores, from which it may have to be weighed again.
+  if (config.consumers == 1) return all + config.block_kv / 2 + 24;
+  if (overlaps_output(config)) return all + weights + 24;
+  const int q = q_in_registers(config) ? 4 * dot_steps(config) : 0;
+  return all + q + config.head_dim / 8 + (config.q_stages > 1 ? 40 : 24);
+}
+
 class ForwardTmaWgmma final : public family::TypedFamily<Config> {
  public:
   [[nodiscard]] std::string_view name() const override { return "forward_tma_wgmma"; }
@@ -152,8 +163,9 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
       return Support::no("q_stages {} is not in [1, 2]", config.q_stages);
     if (config.pack_heads != 0 && config.pack_heads != 1)
       return Support::no("pack_heads {} is neither 0 nor 1", config.pack_heads);
-    // Output, scores, and the weights of two tiles; the rest is from ptxas's report.
-    const int registers = config.head_dim / 2 + config.block_kv + 24;
+    if (config.overlap_output != 0 && config.overlap_output != 1)
+      return Support::no("overlap_output {} is neither 0 nor 1", config.overlap_output);
+    const int registers = registers_needed(config);
     if (registers > consumer_registers(config))
       return Support::no("a thread would hold about {} registers of {}", registers,
                          consumer_registers(config));
@@ -169,23 +181,21 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     std::vector<Config> configs;
     Config config = choose_default(problem, gpu);
     const bool may_pack = problem.group_size() > 1 || config.pack_heads != 0;
-    config.kv_splits = 1;
     config.pack_heads = 0;
-    for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
+    for (config.overlap_output = 0; config.overlap_output <= 1; ++config.overlap_output)
       for (const int block_kv : {64, 96, 128, 192})
-        for (config.stages = 1; config.stages <= 4; ++config.stages)
-          for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages) {
-            config.block_kv = block_kv;
-            configs.push_back(config);
-          }
-    config.q_stages = 1;  // a block of a cluster has one task
-    for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
-      for (const int block_kv : {64, 128})
-        for (config.stages = 1; config.stages <= 4; ++config.stages)
-          for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2) {
-            config.block_kv = block_kv;
-            configs.push_back(config);
-          }
+        for (config.stages = 1; config.stages <= 4; ++config.stages) {
+          config.block_kv = block_kv;
+          config.kv_splits = 1;
+          for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
+            for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages)
+              configs.push_back(config);
+          config.q_stages = 1;  // a block of a cluster has one task
+          if (block_kv == 64 || block_kv == 128)
+            for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
+              for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2)
+                configs.push_back(config);
+        }
     if (may_pack)
       for (std::size_t i = 0, count = configs.size(); i < count; ++i) {
         configs.push_back(configs[i]);

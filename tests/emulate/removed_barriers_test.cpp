@@ -21,7 +21,10 @@ struct Removed {
 const std::string shared =
     "rows_per_warp=32,row_warps=2,kv_warps=2,share_weights=1,block_kv=64,stages=1,"
     "q_in_registers=0,half_tiles=0,blocks_per_multiprocessor=2";
-const std::string turns = "consumers=2,block_kv=128,stages=2,q_stages=1,kv_splits=1";
+const std::string turns =
+    "consumers=2,block_kv=128,stages=2,q_stages=1,kv_splits=1,overlap_output=1";
+const std::string apart =
+    "consumers=3,block_kv=96,stages=2,q_stages=1,kv_splits=1,overlap_output=0";
 const std::string alone = "consumers=1,block_kv=128,stages=2,q_stages=1,kv_splits=1";
 const std::string cluster = "consumers=1,block_kv=64,stages=2,q_stages=1,kv_splits=2";
 
@@ -122,9 +125,13 @@ INSTANTIATE_TEST_SUITE_P(
         hopper("consumer.cuh", "release(barriers_.v_empty["),
         hopper("consumer.cuh", "pass_turn();  // the first turn"),
         hopper("consumer.cuh", "pass_turn();\n    release("),
-        hopper("consumer.cuh", "device::wgmma_wait<1>();  // the scores"),
+        hopper("consumer.cuh", "device::wgmma_wait<1>();"),
+        hopper("consumer.cuh", "device::wgmma_wait<0>();\n    }\n  }\n  void finish_products",
+               apart),
+        hopper("consumer.cuh", "finish_scores(last);", apart),
+        hopper("consumer.cuh", "finish_output();\n  }\n\n  /// The barrier of", apart),
         hopper("consumer.cuh",
-               "device::wgmma_wait<0>();\n      finish_output();\n      softmax_.rescale"),
+               "device::wgmma_wait<0>();\n        finish_output();\n        softmax_.rescale"),
         hopper("consumer.cuh", "device::fence_async_proxy();", turns, 128, -1.0F),
         hopper("consumer.cuh", "device::named_barrier(1 + consumer_", alone, 128, -1.0F),
         hopper("epilogue.cuh", "device::warp_barrier();  // lanes read what others stored",
