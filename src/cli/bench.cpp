@@ -11,6 +11,7 @@
 #include "bench/summary.h"
 #include "cli/bench_table.h"
 #include "cli/commands.h"
+#include "cli/config_variants.h"
 #include "cli/ladder.h"
 #include "cli/problem_flags.h"
 #include "cli/progress.h"
@@ -30,6 +31,7 @@ namespace {
 
 struct BenchFlags {
   ProblemFlags problem;
+  std::vector<std::string> configs;
   std::string suites;
   bool all_gates = false;
   std::string peers = "none";
@@ -47,6 +49,8 @@ stability, safety, latency) and is timed: cold (buffers that no cache holds), wa
 and eager (from the host's call to completion), each the median over rounds in which the peers take
 turns. `ours/peer` is our cold time over the fastest peer's: below 1 is faster.
 
+`--config` times the variant and Configs of its family in the same rounds: which is faster here?
+
 `--variant ladder` runs every rung of the ladder at the mission shape in the same rounds and holds
 each to its limit, a multiple of SDPA's flash backend.
 
@@ -60,6 +64,7 @@ Examples:
   flashcore bench --variant v12_baseline --suite mission,small --json results/v12.json
   flashcore bench --variant phase_2e --suite sweep --peers torch:flash --json results/sweep.json
   flashcore bench --variant ladder --peers torch --json results/bench_ladder.json
+  flashcore bench --variant phase_3a --config stages=3,q_stages=1 --config overlap_output=0
   flashcore bench --device emulator --variant phase_2e
 
 Exit status: 0 no gate failed, 1 one did, 2 bad usage, 3 no GPU where one was asked for, or a rung
@@ -108,20 +113,51 @@ std::vector<std::string> gates_left_out(const BenchFlags& flags, const Problem& 
   return {"determinism", "stability", "safety"};
 }
 
+/// The variants asked for, in groups that are timed in the same rounds: one by one, unless Configs
+/// of one are compared.
+class Groups {
+ public:
+  explicit Groups(const BenchFlags& flags) : chosen_(chosen_variants(flags.problem)) {
+    if (flags.configs.empty()) {
+      for (const auto& variant : chosen_) groups_.emplace_back(&variant, 1);
+      return;
+    }
+    if (flags.problem.variants.size() != 1 || chosen_.size() != 1)
+      fail(Status::invalid_argument, "config: needs one --variant, {} are given",
+           flags.problem.variants.size());
+    groups_.push_back(configs_.emplace(*chosen_.front(), flags.configs).all());
+    const dispatch::Device device = device_of(flags.problem, *chosen_.front());
+    if (!dispatch::runs_on(*chosen_.front(), device)) return;
+    for (const Problem& problem : problems_of(flags))
+      configs_->require_valid(problem, dispatch::limits_of(device));
+  }
+  Groups(const Groups&) = delete;
+  Groups& operator=(const Groups&) = delete;
+
+  using Group = std::span<const dispatch::Variant* const>;
+  [[nodiscard]] const std::vector<Group>& all() const { return groups_; }
+
+ private:
+  std::vector<const dispatch::Variant*> chosen_;
+  std::optional<ConfigVariants> configs_;
+  std::vector<Group> groups_;
+};
+
 std::vector<CaseRecord> run_each(const BenchFlags& flags, CaseOptions& options,
                                  bench::TorchPeer* peer, ResultFile& results) {
   const std::vector<Problem> problems = problems_of(flags);
-  const auto variants = chosen_variants(flags.problem);
+  const Groups groups(flags);
   std::vector<CaseRecord> records;
-  Progress progress(variants.size() * problems.size(), "bench");
-  for (const dispatch::Variant* variant : variants)
+  Progress progress(groups.all().size() * problems.size(), "bench");
+  std::mutex mutex;  // the gates of a group run side by side
+  for (const Groups::Group group : groups.all())
     for (const Problem& problem : problems) {
       options.progress = [&](std::string_view phase) {
+        const std::scoped_lock lock(mutex);
         progress.note(fmt::format("{}: {}", problem.to_string(), phase));
       };
       options.gates_left_out = gates_left_out(flags, problem);
-      for (CaseRecord& record :
-           run_and_record(std::span{&variant, 1}, problem, options, peer, results))
+      for (CaseRecord& record : run_and_record(group, problem, options, peer, results))
         records.push_back(std::move(record));
       progress.advance();
     }
@@ -133,6 +169,8 @@ std::vector<CaseRecord> run_rungs(const BenchFlags& flags, CaseOptions& options,
   if (!flags.problem.shapes.empty() || !flags.suites.empty() || flags.problem.variants.size() > 1)
     fail(Status::invalid_argument,
          "variant: ladder runs alone and at the mission shape, without --shape and --suite");
+  if (!flags.configs.empty())
+    fail(Status::invalid_argument, "config: the ladder's rungs have their own");
   if (options.emulated)
     fail(Status::invalid_argument, "variant: ladder is timed, and device: emulator is not");
   Progress progress(0, "ladder");
@@ -153,7 +191,7 @@ int run_bench(const BenchFlags& flags) {
   const bench::PeerChoice peers = bench::parse_peers(flags.peers);
   if (!is_ladder) {  // what is wrong with the flags is said before anything is written
     problems_of(flags);
-    chosen_variants(flags.problem);
+    const Groups groups(flags);
   }
   ResultFile results(flags.json);
   std::optional<bench::TorchPeer> peer;
@@ -177,6 +215,10 @@ int run_bench(const BenchFlags& flags) {
 
 void add_flags(CLI::App& command, BenchFlags& flags) {
   add_problem_flags(command, flags.problem);
+  command.add_option(
+      "--config", flags.configs,
+      "Fields of the Config that differ from the variant's, as block_kv=64,stages=3: "
+      "timed beside it, in the same rounds; may be repeated");
   command.add_option(
       "--suite", flags.suites,
       "mission (b=1,h=8,s=512,d=64), small, sweep (16k tokens, 36 shapes), or several "

@@ -91,5 +91,53 @@ TEST(BenchCommand, NamesWhatIsWrongWithTheFlags) {
                "variant: v12_baseline runs on the gpu, device is cpu");
 }
 
+TEST(BenchCommand, ConfigsRunBesideTheVariantsOwn) {
+  const test::TempDir directory;
+  const std::string file = directory.file("result.json");
+  const auto result = run_command({"bench", "--device", "emulator", "--variant", "phase_2e",
+                                   "--shape", "b=1,h=1,s=64,d=64", "--config",
+                                   "block_kv=64,stages=2", "--config", "stages=3", "--json", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const json cases = json::parse(test::read_text(file))["cases"];
+  ASSERT_EQ(cases.size(), 3);
+  EXPECT_EQ(cases[0]["variant"], "phase_2e");
+  EXPECT_EQ(cases[1]["variant"], "phase_2e block_kv=64,stages=2");
+  EXPECT_EQ(cases[2]["variant"], "phase_2e stages=3");
+  const auto config_of = [&](int i) { return cases[i]["config"].get<std::string>(); };
+  EXPECT_NE(config_of(1).find("block_kv=64,stages=2"), std::string::npos) << config_of(1);
+  EXPECT_NE(config_of(2).find("stages=3"), std::string::npos) << config_of(2);
+  for (const json& each : cases) EXPECT_EQ(each["gates"]["correctness"]["status"], "pass");
+}
+
+TEST(BenchCommand, NamesWhatIsWrongWithAConfigBeforeItMeasures) {
+  const test::TempDir directory;
+  const std::string file = directory.file("result.json");
+  const auto expect_usage = [&](const std::vector<std::string>& arguments, const char* message) {
+    const auto result =
+        run_command(with({"bench", "--device", "emulator", "--json", file}, arguments));
+    EXPECT_EQ(result.exit_code, 2) << message;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+    EXPECT_EQ(directory.listing().find("result.json"), std::string::npos);
+  };
+  const auto with_2e = [](const char* config) {
+    return std::vector<std::string>{"--variant", "phase_2e", "--config", config};
+  };
+  expect_usage(with_2e("speed=9"), "config: unknown field speed; the fields are");
+  expect_usage(with_2e("stages=1"),
+               "config: phase_2e stages=1 at fp16 b=1 h=1 s=128 d=64: stages 1 is not in [2, 8]");
+  expect_usage(with_2e("stages=many"), "config: stages is 'many', which is not a whole number");
+  expect_usage(with_2e("stages=1,stages=2"), "config: stages is given twice");
+  expect_usage(with_2e(""), "config: '' has no fields");
+  expect_usage(with(with_2e("stages=3"), {"--config", "stages=3"}),
+               "config: 'stages=3' says the same");
+  expect_usage({"--config", "stages=3"}, "config: needs one --variant, 0 are given");
+  expect_usage({"--variant", "phase_2e,phase_2d", "--config", "stages=3"},
+               "config: needs one --variant, 2 are given");
+  const auto cpu = run_command(with(tiny, {"--config", "stages=3"}));
+  EXPECT_EQ(cpu.exit_code, 2);
+  EXPECT_NE(cpu.err.find("config: variant cpu runs on the CPU and has none"), std::string::npos)
+      << cpu.err;
+}
+
 }  // namespace
 }  // namespace flashcore
