@@ -168,8 +168,8 @@ json Child::ask(const json& request, std::chrono::duration<double> limit,
   const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(limit);
   send(request.dump() + '\n', deadline);
   while (true) {
-    std::string line;
-    if (Clock::now() >= deadline || (line = read_line(deadline)).empty())
+    const std::string line = Clock::now() < deadline ? read_line(deadline) : std::string{};
+    if (line.empty())
       give_up(fmt::format("gave no answer within {:g} s and was stopped", limit.count()),
               ChildEnd::hung);
     json answer = json::parse(line, nullptr, false);
