@@ -6,11 +6,11 @@
 cd "$root"
 command -v clang-format >/dev/null || fail "clang-format is not installed (apt-get install clang-format)" 3
 tidy=${CLANG_TIDY:-clang-tidy}
-command -v "$tidy" >/dev/null || fail "$tidy is not installed (pip install clang-tidy==16.0.4)" 3
-# Older ones do not know std::source_location, which the emulator's headers use.
+command -v "$tidy" >/dev/null || fail "$tidy is not installed (pip install clang-tidy==18.1.8)" 3
+# Older ones do not know std::source_location, which the emulator's headers use, and f16c.
 version=$("$tidy" --version | sed -n 's/.*LLVM version \([0-9]*\).*/\1/p')
-[ "${version:-0}" -ge 16 ] ||
-  fail "$tidy is of LLVM ${version:-unknown}, at least 16 is needed: pip install clang-tidy==16.0.4, CLANG_TIDY=FILE" 3
+[ "${version:-0}" -ge 18 ] ||
+  fail "$tidy is of LLVM ${version:-unknown}, at least 18 is needed: pip install clang-tidy==18.1.8, CLANG_TIDY=FILE" 3
 
 mapfile -t sources < <(git ls-files '*.h' '*.hpp' '*.cpp' '*.cuh')
 if [ "${1:-}" = --fix ]; then

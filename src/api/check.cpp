@@ -187,8 +187,8 @@ dispatch::Device check_device(const flashcore_execution& execution) {
     case FLASHCORE_DEVICE_CPU: return {.backend = dispatch::Backend::cpu};
     case FLASHCORE_DEVICE_CUDA:
       return {.backend = dispatch::Backend::cuda, .ordinal = execution.device_index};
+    default: fail(invalid, "device: {} is not a flashcore_device_kind", execution.device);
   }
-  fail(invalid, "device: {} is not a flashcore_device_kind", execution.device);
 }
 
 }  // namespace

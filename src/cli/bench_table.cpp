@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cli/table.h"
+#include "dispatch/dispatch.h"
 
 namespace flashcore::cli {
 
