@@ -55,9 +55,9 @@ void start_p_v(const Weights<C>& r_weights, const unsigned char* s_v, Output<C>&
   device::wgmma_commit();
 }
 
-/// Tiles are a chain that does not break where a task ends: Q K^T of the next tile is started
-/// before P V of the one before it, and both run while the tile between is weighed or a task's
-/// output is stored.
+/// Tiles are a chain that does not break where a task ends: Q K^T of a tile is started together
+/// with P V of the one before it. With overlap_output that P V runs on while the tile is weighed,
+/// or a task's output is stored.
 template <Config C>
 class Consumer {
  public:
@@ -103,7 +103,7 @@ class Consumer {
   using S = Shared<C>;
 
   /// From a task's last product to the next one's first weights. The next one's rows of Q have
-  /// landed long ago: their first scores are multiplied with the last product.
+  /// landed long ago: their first scores are computed beside the last product.
   void weigh_then_store(const Task& task, const Task& next, bool last_task) {
     wait_for_q();
     multiply(task.tiles > 1);
@@ -117,13 +117,12 @@ class Consumer {
       device::wgmma_wait<0>();
       finish_output();
       store(task);
-      softmax_ = softmax;
       device::refill(r_weights_, r_weights);
     } else {
       softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
       store(task);
-      softmax_ = softmax;
     }
+    softmax_ = softmax;
   }
 
   /// The same where they are only now being copied.

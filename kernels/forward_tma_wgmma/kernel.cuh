@@ -4,8 +4,8 @@
 // A task is block_q = 64 * consumers query rows of one head; a block stays and takes tasks one
 // after the other. Dataflow, for each tile of block_kv keys, the last first:
 //   global K, V -> (tensor copy, stages ahead) shared, swizzled -> Q K^T -> softmax -> P V,
-// scores, weights and output in registers. While a consumer weighs, its own P V of the tile before
-// and the other consumers' products run.
+// scores, weights and output in registers. While a consumer weighs, the other consumers' products
+// run, and with overlap_output its own P V of the tile before.
 #pragma once
 
 #include "device/ptx/dependent_launch.h"

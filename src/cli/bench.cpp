@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 
@@ -149,11 +148,9 @@ std::vector<CaseRecord> run_each(const BenchFlags& flags, CaseOptions& options,
   const Groups groups(flags);
   std::vector<CaseRecord> records;
   Progress progress(groups.all().size() * problems.size(), "bench");
-  std::mutex mutex;  // the gates of a group run side by side
   for (const Groups::Group group : groups.all())
     for (const Problem& problem : problems) {
       options.progress = [&](std::string_view phase) {
-        const std::scoped_lock lock(mutex);
         progress.note(fmt::format("{}: {}", problem.to_string(), phase));
       };
       options.gates_left_out = gates_left_out(flags, problem);
@@ -174,11 +171,7 @@ std::vector<CaseRecord> run_rungs(const BenchFlags& flags, CaseOptions& options,
   if (options.emulated)
     fail(Status::invalid_argument, "variant: ladder is timed, and device: emulator is not");
   Progress progress(0, "ladder");
-  std::mutex mutex;  // the rungs' gates run side by side
-  options.progress = [&](std::string_view phase) {
-    const std::scoped_lock lock(mutex);
-    progress.note(phase);
-  };
+  options.progress = [&](std::string_view phase) { progress.note(phase); };
   options.as_rung = true;
   return run_and_record(ladder_variants(), gate::mission_problem(), options, peer, results);
 }

@@ -58,15 +58,16 @@ void ConfigVariants::add(const dispatch::Variant& variant, const std::string& co
   const ConfigFields fields = ConfigFields::parse(config);
   if (fields.fields().empty()) fail(Status::invalid_argument, "config: '{}' has no fields", config);
   check_fields(variant.family, fields);
-  const ConfigFields merged = merge(ConfigFields::parse(variant.config), fields);
-  dispatch::Variant made = variant;
-  made.config = texts_.emplace_back(merged.to_string());
-  made.name = texts_.emplace_back(fmt::format("{} {}", variant.name, config));
+  const dispatch::Variant& made =
+      made_
+          .emplace_back(fmt::format("{} {}", variant.name, config), variant.family,
+                        merge(ConfigFields::parse(variant.config), fields))
+          .variant();
   const auto same = [&](const dispatch::Variant* other) { return other->config == made.config; };
   if (std::any_of(all_.begin(), all_.end(), same))
     fail(Status::invalid_argument, "config: '{}' says the same as another, or as {} itself", config,
          variant.name);
-  all_.push_back(&made_.emplace_back(made));
+  all_.push_back(&made);
 }
 
 }  // namespace flashcore::cli

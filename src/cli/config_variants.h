@@ -9,6 +9,7 @@
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "dispatch/variants.h"
+#include "tune/pinned_config.h"
 
 namespace flashcore::cli {
 
@@ -30,8 +31,7 @@ class ConfigVariants {
  private:
   void add(const dispatch::Variant& variant, const std::string& config);
 
-  std::deque<std::string> texts_;  // what the variants refer to
-  std::deque<dispatch::Variant> made_;
+  std::deque<tune::PinnedConfig> made_;
   std::vector<const dispatch::Variant*> all_;
 };
 

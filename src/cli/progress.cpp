@@ -41,17 +41,20 @@ Progress::~Progress() {
 }
 
 void Progress::note(std::string_view what) {
+  const std::scoped_lock lock(mutex_);
   note_ = what;
   draw();
 }
 
 void Progress::advance() {
+  const std::scoped_lock lock(mutex_);
   ++done_;
   note_.clear();
   draw();
 }
 
 void Progress::clear() {
+  const std::scoped_lock lock(mutex_);
   if (!drawn_) return;
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);

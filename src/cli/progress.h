@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 namespace flashcore::cli {
 
+/// Several threads may show what they are at.
 class Progress {
  public:
   /// `total` steps, 0 where nobody knows. Writes to stderr only where that is a terminal.
@@ -27,6 +29,7 @@ class Progress {
  private:
   void draw();
 
+  std::mutex mutex_;
   std::size_t total_;
   std::size_t done_ = 0;
   std::string label_;
