@@ -58,13 +58,19 @@ constexpr int key_steps(const Config& config) {
 constexpr bool take_turns(const Config& config) {
   return config.consumers > 1;
 }
+/// A turn ends when its products are started, not when they are done: with four consumers there is
+/// always one that waits.
+constexpr bool passes_turn_early(const Config& config) {
+  return config.consumers > 3;
+}
 constexpr bool overlaps_output(const Config& config) {
   return config.overlap_output != 0;
 }
 /// A short Q is kept in registers where there are enough: products then read half as much shared
 /// memory.
 constexpr bool q_in_registers(const Config& config) {
-  return config.head_dim == 64 && (config.consumers < 3 || config.block_kv <= 64);
+  return config.head_dim == 64 &&
+         (config.consumers < 3 || (config.consumers == 3 && config.block_kv <= 64));
 }
 
 /// Whether the warpgroups divide the registers that the block has got at its launch: two have as
@@ -74,7 +80,8 @@ constexpr bool divides_registers(const Config& config) {
 }
 /// Registers of a thread.
 constexpr int consumer_registers(const Config& config) {
-  return config.consumers == 1 ? 255 : config.consumers == 2 ? 232 : 160;
+  constexpr int registers[] = {255, 232, 160, 112};
+  return registers[config.consumers - 1];
 }
 constexpr int producer_registers(const Config& config) {
   return config.consumers <= 2 ? 40 : 32;

@@ -23,10 +23,8 @@ using QueryFragments = unsigned[dot_steps(C)][4];
 
 /// Starts r_scores = Q K^T.
 template <Config C>
-void start_q_k(const unsigned char* s_q, const QueryFragments<C>& r_q, const unsigned char* s_k,
+void start_q_k(device::MatrixDescriptor q, const QueryFragments<C>& r_q, device::MatrixDescriptor k,
                Scores<C>& r_scores) {
-  const auto q = device::k_major(device::shared_address(s_q));
-  const auto k = device::k_major(device::shared_address(s_k));
   device::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < dot_steps(C); ++step)
@@ -43,9 +41,8 @@ void start_q_k(const unsigned char* s_q, const QueryFragments<C>& r_q, const uns
 
 /// Starts r_out = P V, or r_out += P V.
 template <Config C>
-void start_p_v(const Weights<C>& r_weights, const unsigned char* s_v, Output<C>& r_out,
+void start_p_v(const Weights<C>& r_weights, device::MatrixDescriptor v, Output<C>& r_out,
                bool accumulate) {
-  const auto v = device::n_major(device::shared_address(s_v), Shared<C>::kv_column_bytes);
   device::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < key_steps(C); ++step)
@@ -67,15 +64,16 @@ class Consumer {
   void run() {
     Schedule<C> schedule(params_);
     if (!schedule.has_task()) return;
-    if (consumer_ == C.consumers - 1) pass_turn();  // the first turn is the first consumer's
+    if (consumer_ == C.consumers - 1) pass_turn(false);  // the first turn is the first consumer's
     Task task = task_of<C>(params_, schedule.index());
     wait_for_q();
     take_turn();
-    start_scores();
+    start_scores(k_tile());
     device::wgmma_wait<0>();
     schedule.advance();
     bool last = !schedule.has_task();
-    finish_scores(last && task.tiles == 1);
+    pass_turn(last && task.tiles == 1);
+    finish_scores();
     release_q(task.tiles == 1);
     mask(task, 0);
     softmax_.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
@@ -92,7 +90,7 @@ class Consumer {
         store_then_weigh(task, next, last);
       task = next;
     }
-    start_output(task.tiles > 1);
+    start_output(v_tile(), task.tiles > 1);
     device::wgmma_wait<0>();
     finish_output();
     store(task);
@@ -106,8 +104,8 @@ class Consumer {
   /// landed long ago: their first scores are computed beside the last product.
   void weigh_then_store(const Task& task, const Task& next, bool last_task) {
     wait_for_q();
-    multiply(task.tiles > 1);
-    finish_products(last_task && next.tiles == 1);
+    multiply(first_operand(), task.tiles > 1, last_task && next.tiles == 1);
+    finish_products();
     release_q(next.tiles == 1);
     mask(next, 0);
     Softmax<C> softmax;
@@ -127,12 +125,13 @@ class Consumer {
 
   /// The same where they are only now being copied.
   void store_then_weigh(const Task& task, const Task& next, bool last_task) {
-    start_output(task.tiles > 1);
+    start_output(v_tile(), task.tiles > 1);
     wait_for_q();
     take_turn();
-    start_scores();
+    start_scores(k_tile());
     device::wgmma_wait<0>();
-    finish_scores(last_task && next.tiles == 1);
+    pass_turn(last_task && next.tiles == 1);
+    finish_scores();
     release_q(next.tiles == 1);
     finish_output();
     store(task);
@@ -142,13 +141,15 @@ class Consumer {
   }
 
   /// From the first tile's weights to the last one's, with the output of all before complete and
-  /// rescaled.
+  /// rescaled. What the next turn's products begin with is known before the turn comes.
   void weigh_tiles(const Task& task, bool last_task) {
+    device::MatrixDescriptor first = first_operand();
 #pragma unroll 1
     for (int tile = 1; tile < task.tiles; ++tile) {
-      multiply(tile > 1);
       const bool last = tile == task.tiles - 1;
-      finish_products(last && last_task);
+      multiply(first, tile > 1, last && last_task);
+      finish_products();
+      first = first_operand();
       release_q(last);
       mask(task, tile);
       if constexpr (overlaps_output(C)) {
@@ -166,22 +167,42 @@ class Consumer {
   }
 
   /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
-  /// tile's weights are to overlap it.
-  void multiply(bool accumulate) {
+  /// tile's weights are to overlap it. `first` is first_operand(), `last` says that no turn
+  /// follows.
+  void multiply(device::MatrixDescriptor first, bool accumulate, bool last) {
     take_turn();
     if constexpr (overlaps_output(C)) {
-      start_scores();
-      start_output(accumulate);
+      start_scores(first);
+      start_output(v_tile(), accumulate);
       device::wgmma_wait<1>();
+      pass_turn(last);
     } else {
-      start_output(accumulate);
-      start_scores();
+      start_output(first, accumulate);
+      start_scores(k_tile());
+      if constexpr (passes_turn_early(C)) pass_turn(last);
       device::wgmma_wait<0>();
+      if constexpr (!passes_turn_early(C)) pass_turn(last);
     }
   }
-  void finish_products(bool last) {
-    finish_scores(last);
+  void finish_products() {
+    finish_scores();
     if constexpr (!overlaps_output(C)) finish_output();
+  }
+
+  /// The tiles that K's and V's rings are at, and the one that a turn's products begin with.
+  device::MatrixDescriptor k_tile() const {
+    return device::k_major(device::shared_address(S::k(k_ring_.stage)));
+  }
+  device::MatrixDescriptor v_tile() const {
+    return device::n_major(device::shared_address(S::v(v_ring_.stage)), S::kv_column_bytes);
+  }
+  device::MatrixDescriptor first_operand() const {
+    return overlaps_output(C) ? k_tile() : v_tile();
+  }
+  /// The consumer's rows of the place that wait_for_q() found. Said to be the same in every lane,
+  /// it is worked out once and not before every product.
+  device::MatrixDescriptor q_tile() const {
+    return device::k_major(device::uniform(device::shared_address(S::q(q_stage_, consumer_))));
   }
 
   /// The barrier of consumer 0 is the first one after those of flip_q_sign.
@@ -192,7 +213,9 @@ class Consumer {
     if constexpr (take_turns(C))
       device::named_barrier(turn_of(consumer_), 2 * device::warpgroup_threads);
   }
-  void pass_turn() const {
+  /// Nobody waits for the turn after the last.
+  void pass_turn(bool last) const {
+    if (consumer_ == C.consumers - 1 && last) return;
     if constexpr (take_turns(C))
       device::named_barrier_arrive(turn_of((consumer_ + 1) % C.consumers),
                                    2 * device::warpgroup_threads);
@@ -203,16 +226,17 @@ class Consumer {
     device::wait_suspended(barriers_.q_full[q_stage_][consumer_], q_ring_.parity);
     q_ring_.advance();
     if (params_.flip_q_sign != 0) flip_q_sign();
-    if constexpr (q_in_registers(C)) load_q();
+    if constexpr (q_in_registers(C))
+      load_q();
+    else
+      q_ = q_tile();
   }
-  void start_scores() {
+  void start_scores(device::MatrixDescriptor k) {
     device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
-    start_q_k<C>(S::q(q_stage_, consumer_), r_q_, S::k(k_ring_.stage), r_scores_);
+    start_q_k<C>(q_, r_q_, k, r_scores_);
   }
-  /// Nobody waits for the turn after the last.
-  void finish_scores(bool last) {
+  void finish_scores() {
     device::hold(r_scores_);
-    if (consumer_ < C.consumers - 1 || !last) pass_turn();
     release(barriers_.k_empty[k_ring_.stage]);
     k_ring_.advance();
   }
@@ -233,9 +257,9 @@ class Consumer {
     device::warp_barrier();
     release(barriers_.q_empty[q_stage_][consumer_]);
   }
-  void start_output(bool accumulate) {
+  void start_output(device::MatrixDescriptor v, bool accumulate) {
     device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
-    start_p_v<C>(r_weights_, S::v(v_ring_.stage), r_out_, accumulate);
+    start_p_v<C>(r_weights_, v, r_out_, accumulate);
   }
   void finish_output() {
     device::hold(r_out_);
@@ -324,6 +348,7 @@ class Consumer {
   int consumer_;
   int lane_;
   int q_stage_ = 0;
+  device::MatrixDescriptor q_;
   bool not_finite_ = false;  // an element of the output was not
   device::Ring<C.q_stages> q_ring_;
   device::Ring<C.stages> k_ring_, v_ring_;

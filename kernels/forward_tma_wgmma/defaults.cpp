@@ -15,27 +15,31 @@ using core::Problem;
 struct Shapes {
   Config many;                 // rows enough for every multiprocessor
   Config long_rows;            // the same with many keys to each row
+  Config short_rows;           // the same with few, and no mask
   Config few;                  // fewer
   Config split;                // so few that two blocks can share each row's keys
   Config split_masked;         // the same with so few keys that a mask hides half of a block's
   std::int64_t long_from = 0;  // keys that make a row long
   std::int64_t long_from_masked = 0;  // the same where a mask hides some
+  std::int64_t short_from = 0;        // keys that make a row short, and not tiny; none where 0
 };
 
 Shapes shapes(int head_dim) {
   if (head_dim == 64)
-    return {
-        .many = {.consumers = 2, .block_kv = 128, .stages = 3, .q_stages = 2, .overlap_output = 0},
-        .long_rows = {.consumers = 3, .block_kv = 96, .stages = 3, .overlap_output = 0},
-        .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-        .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
-        .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2},
-        .long_from = 2048,
-        .long_from_masked = 8192};  // tiles that a mask crosses take three consumers longer
+    return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
+            .long_rows = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
+            .short_rows = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
+            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
+            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
+            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2},
+            .long_from = 2048,
+            .long_from_masked = 4096,  // tiles that a mask crosses take three consumers longer
+            .short_from = 512};
   if (head_dim == 128) {
     const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};
     return {.many = {.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2},
             .long_rows = {.consumers = 2, .block_kv = 128, .stages = 3},
+            .short_rows = {},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
             .split = split,
             .split_masked = split,
@@ -46,6 +50,7 @@ Shapes shapes(int head_dim) {
   const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
   return {.many = many,
           .long_rows = many,
+          .short_rows = {},
           .few = {.consumers = 1, .block_kv = 64, .stages = 2},
           .split = split,
           .split_masked = split};
@@ -58,6 +63,23 @@ bool has_mask(const Problem& problem) {
 
 bool has_long_rows(const Problem& problem, const Shapes& shape) {
   return problem.seq_kv >= (has_mask(problem) ? shape.long_from_masked : shape.long_from);
+}
+
+std::int64_t computed_rows(const Problem& problem, const Config& config) {
+  return tasks_of(problem, block_q(config)) * block_q(config);
+}
+
+/// The Config for rows enough for every multiprocessor.
+const Config& many_rows(const Problem& problem, const Shapes& shape, const GpuLimits& gpu) {
+  const auto enough = [&](const Config& config) {
+    return tasks_of(problem, block_q(config)) >= std::int64_t{gpu.multiprocessors} * 2;
+  };
+  if (has_long_rows(problem, shape)) return enough(shape.long_rows) ? shape.long_rows : shape.many;
+  const bool shorts =
+      shape.short_from > 0 && problem.seq_kv >= shape.short_from && !has_mask(problem) &&
+      enough(shape.short_rows) &&
+      computed_rows(problem, shape.short_rows) <= computed_rows(problem, shape.many);
+  return shorts ? shape.short_rows : shape.many;
 }
 
 /// The same for so few keys that one small tile holds them.
@@ -113,8 +135,7 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   if (const auto few = few_queries(problem, shape, gpu)) {
     config = *few;
   } else if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
-    const bool enough = tasks_of(problem, block_q(shape.long_rows)) >= multiprocessors * 2;
-    config = enough && has_long_rows(problem, shape) ? shape.long_rows : shape.many;
+    config = many_rows(problem, shape, gpu);
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
   } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
@@ -135,6 +156,7 @@ std::vector<Config> all_defaults() {
       for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
       if (head_dim < 256) of_head.push_back(shape.long_rows);
       if (head_dim == 64) of_head.push_back(shape.split_masked);
+      if (shape.short_from > 0) of_head.push_back(shape.short_rows);
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

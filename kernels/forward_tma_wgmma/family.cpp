@@ -149,8 +149,11 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
     if (const Support hopper = needs_hopper(gpu); !hopper) return hopper;
     if (config.head_dim != capacity(config.head_dim))
       return Support::no("head_dim {} is none of 64, 128 and 256", config.head_dim);
-    if (config.consumers < 1 || config.consumers > 3)
-      return Support::no("consumers {} is not in [1, 3]", config.consumers);
+    if (config.consumers < 1 || config.consumers > 4)
+      return Support::no("consumers {} is not in [1, 4]", config.consumers);
+    if (passes_turn_early(config) && overlaps_output(config))
+      return Support::no("overlap_output {}: {} consumers have no registers for it",
+                         config.overlap_output, config.consumers);
     if (config.block_kv != 64 && config.block_kv != 96 && config.block_kv != 128 &&
         config.block_kv != 192)
       return Support::no("block_kv {} is none of 64, 96, 128 and 192", config.block_kv);
@@ -187,7 +190,7 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
         for (config.stages = 1; config.stages <= 4; ++config.stages) {
           config.block_kv = block_kv;
           config.kv_splits = 1;
-          for (config.consumers = 1; config.consumers <= 3; ++config.consumers)
+          for (config.consumers = 1; config.consumers <= 4; ++config.consumers)
             for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages)
               configs.push_back(config);
           config.q_stages = 1;  // a block of a cluster has one task

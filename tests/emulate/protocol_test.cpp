@@ -26,8 +26,8 @@ void PrintTo(const Protocol& protocol, std::ostream* stream) {
   *stream << protocol.config.to_string();
 }
 
-/// Of the family's space what is not shipped: a single stage, three consumers, more splits, weights
-/// after the product where the defaults overlap both.
+/// Of the family's space what is not shipped: a single stage, other numbers of consumers, more
+/// splits, weights after the product where the defaults overlap both.
 constexpr const char* examples[] = {
     "head_dim=64,consumers=1,block_kv=64,stages=1,q_stages=1,kv_splits=1",
     "head_dim=64,consumers=3,block_kv=64,stages=3,q_stages=2,kv_splits=1",
@@ -41,6 +41,7 @@ constexpr const char* examples[] = {
     "head_dim=128,consumers=2,block_kv=64,stages=2,q_stages=1,kv_splits=4,pack_heads=1",
     "head_dim=64,consumers=3,block_kv=128,stages=2,q_stages=1,overlap_output=0",
     "head_dim=64,consumers=2,block_kv=192,stages=1,q_stages=1,overlap_output=0",
+    "head_dim=64,consumers=4,block_kv=64,stages=1,q_stages=1,overlap_output=0,pack_heads=1",
     "head_dim=128,consumers=2,block_kv=128,stages=1,q_stages=2,overlap_output=0",
     "head_dim=256,consumers=1,block_kv=64,stages=1,q_stages=1,kv_splits=2,overlap_output=0",
 };

@@ -25,6 +25,8 @@ const std::string turns =
     "consumers=2,block_kv=128,stages=2,q_stages=1,kv_splits=1,overlap_output=1";
 const std::string apart =
     "consumers=3,block_kv=96,stages=2,q_stages=1,kv_splits=1,overlap_output=0";
+const std::string early =
+    "consumers=4,block_kv=64,stages=2,q_stages=1,kv_splits=1,overlap_output=0";
 const std::string alone = "consumers=1,block_kv=128,stages=2,q_stages=1,kv_splits=1";
 const std::string cluster = "consumers=1,block_kv=64,stages=2,q_stages=1,kv_splits=2";
 
@@ -123,13 +125,15 @@ INSTANTIATE_TEST_SUITE_P(
                "release(barriers_.q_empty[q_stage_][consumer_]);\n  }\n  void start_output"),
         hopper("consumer.cuh", "release(barriers_.k_empty["),
         hopper("consumer.cuh", "release(barriers_.v_empty["),
-        hopper("consumer.cuh", "pass_turn();  // the first turn"),
-        hopper("consumer.cuh", "pass_turn();\n    release("),
+        hopper("consumer.cuh", "pass_turn(false);  // the first turn"),
+        hopper("consumer.cuh", "pass_turn(last);\n    } else {"),
+        hopper("consumer.cuh", "pass_turn(last);\n    }\n  }\n  void finish_products", apart),
+        hopper("consumer.cuh", "pass_turn(last);\n      device::wgmma_wait<0>();", early),
         hopper("consumer.cuh", "device::wgmma_wait<1>();"),
-        hopper("consumer.cuh", "device::wgmma_wait<0>();\n    }\n  }\n  void finish_products",
-               apart),
-        hopper("consumer.cuh", "finish_scores(last);", apart),
-        hopper("consumer.cuh", "finish_output();\n  }\n\n  /// The barrier of", apart),
+        hopper("consumer.cuh", "device::wgmma_wait<0>();\n      if constexpr (!passes", apart),
+        hopper("consumer.cuh", "device::wgmma_wait<0>();\n      if constexpr (!passes", early),
+        hopper("consumer.cuh", "finish_scores();\n    if constexpr", apart),
+        hopper("consumer.cuh", "finish_output();\n  }\n\n  /// The tiles that", apart),
         hopper("consumer.cuh",
                "device::wgmma_wait<0>();\n        finish_output();\n        softmax_.rescale"),
         hopper("consumer.cuh", "device::fence_async_proxy();", turns, 128, -1.0F),

@@ -63,6 +63,18 @@ TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
   EXPECT_EQ(params_of(few, small, hopper).blocks, 64U);
 }
 
+TEST(ForwardTmaWgmma, FourConsumersTakeShortRowsThatFillTheirTilesAndNoMaskHides) {
+  const auto consumers = [](int batch, int seq, core::MaskKind mask) {
+    return default_for(square(batch, 32, seq, 64, mask), hopper).consumers;
+  };
+  EXPECT_EQ(consumers(32, 512, core::MaskKind::none), 4);
+  EXPECT_EQ(consumers(16, 1024, core::MaskKind::none), 4);
+  EXPECT_EQ(consumers(32, 520, core::MaskKind::none), 2) << "768 rows for 520";
+  EXPECT_EQ(consumers(32, 512, core::MaskKind::causal_top_left), 2);
+  EXPECT_EQ(consumers(2, 512, core::MaskKind::none), 2) << "128 tasks for 132 multiprocessors";
+  EXPECT_EQ(consumers(8, 2048, core::MaskKind::none), 3);
+}
+
 TEST(ForwardTmaWgmma, OneMultiprocessorTakesEverything) {
   const auto problem = square(1, 2, 512, 64, core::MaskKind::causal_top_left);
   const Config config = default_for(problem, hopper);
@@ -141,7 +153,7 @@ TEST(ForwardTmaWgmma, LongKeysOfVeryFewHeadsAreLeftToTheFamilyThatDealsThemFiner
 }
 
 TEST(ForwardTmaWgmma, WarpgroupsNeverAskForMoreRegistersThanTheBlockHas) {
-  for (const int consumers : {1, 2, 3}) {
+  for (const int consumers : {1, 2, 3, 4}) {
     Config config;
     config.consumers = consumers;
     EXPECT_TRUE(registers_suffice(config)) << consumers;
