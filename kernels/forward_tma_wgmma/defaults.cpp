@@ -43,7 +43,7 @@ Shapes shapes(int head_dim) {
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
             .split = split,
             .split_masked = split,
-            .long_from = 1024,
+            .long_from = 512,
             .long_from_masked = 1024};
   }
   const Config many{.consumers = 2, .block_kv = 64, .stages = 2};

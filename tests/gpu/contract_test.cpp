@@ -1,6 +1,9 @@
 // The numerics contract on a GPU, for every family that runs on it.
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/half.h"
@@ -155,15 +158,18 @@ TEST_F(GpuContract, ConfigsThatServeLargeProblemsAreCorrectOnSmallOnes) {
   const auto& limits = cuda::device_info(0).limits;
   const std::uint64_t problems = test::problem_count(5);
   std::vector<PinnedCall> calls;
+  std::set<std::pair<std::string, std::string>> seen;
   for (const auto* family : test::families_here())
     for (const Size& size : sizes)
       for (const auto dtype : gpu_dtypes)
-        for (const std::int64_t head_dim : {32, 64, 96, 128, 192, 256}) {
+        for (const std::int64_t head_dim : {256, 192, 128, 96, 64, 32}) {
           const auto large = core::contiguous_problem(dtype, size.batch, size.heads, -1, size.seq_q,
                                                       size.seq_kv, head_dim);
           if (!family->supports(large, limits)) continue;
           const dispatch::Pinned pinned{.family = std::string{family->name()},
                                         .config = family->default_config(large, limits)};
+          // Most serve several sizes, and the smaller head_dims too: once is enough.
+          if (!seen.insert({pinned.family, pinned.config->to_string()}).second) continue;
           const std::array dtypes{dtype};
           for (std::uint64_t seed = 0; seed < problems; ++seed) {
             const auto problem =
