@@ -15,21 +15,20 @@ using family::ConfigFields;
 
 namespace {
 
-/// Fields that exist are found without a GPU: a family's Configs all have the same.
-void check_fields(std::string_view family_name, const ConfigFields& fields) {
+/// The fields in the order in which the family declares them. Throws for one that it has not, which
+/// needs no GPU: a family's Configs all have the same.
+ConfigFields in_order(std::string_view family_name, const ConfigFields& fields) {
   const family::Family* family = family::find_family(family_name);
   const auto any = core::contiguous_problem(core::Dtype::float16, 1, 1, 1, 64, 64, 64);
-  family::overlaid(family->default_config(any, core::limits_of(family->archs().back())), fields);
-}
-
-/// The fields of both; where both name one, its value among the second.
-ConfigFields merge(const ConfigFields& first, const ConfigFields& second) {
-  ConfigFields merged = second;
-  const auto& named = second.fields();
-  for (const auto& [field, value] : first.fields())
-    if (std::none_of(named.begin(), named.end(), [&](const auto& n) { return n.first == field; }))
-      merged.add(field, value);
-  return merged;
+  const ConfigFields all = family::overlaid(
+      family->default_config(any, core::limits_of(family->archs().back())), fields);
+  ConfigFields ordered;
+  for (const auto& [field, value] : all.fields()) {
+    const auto& given = fields.fields();
+    if (std::any_of(given.begin(), given.end(), [&](const auto& g) { return g.first == field; }))
+      ordered.add(field, value);
+  }
+  return ordered;
 }
 
 }  // namespace
@@ -57,13 +56,13 @@ void ConfigVariants::require_valid(const core::Problem& problem, const core::Gpu
 void ConfigVariants::add(const dispatch::Variant& variant, const std::string& config) {
   const ConfigFields fields = ConfigFields::parse(config);
   if (fields.fields().empty()) fail(Status::invalid_argument, "config: '{}' has no fields", config);
-  check_fields(variant.family, fields);
+  const ConfigFields all =
+      in_order(variant.family, family::merged(ConfigFields::parse(variant.config), fields));
   const dispatch::Variant& made =
-      made_
-          .emplace_back(fmt::format("{} {}", variant.name, config), variant.family,
-                        merge(ConfigFields::parse(variant.config), fields))
-          .variant();
-  const auto same = [&](const dispatch::Variant* other) { return other->config == made.config; };
+      made_.emplace_back(fmt::format("{} {}", variant.name, config), variant.family, all).variant();
+  const auto same = [&](const dispatch::Variant* other) {
+    return in_order(variant.family, ConfigFields::parse(other->config)).to_string() == made.config;
+  };
   if (std::any_of(all_.begin(), all_.end(), same))
     fail(Status::invalid_argument, "config: '{}' says the same as another, or as {} itself", config,
          variant.name);

@@ -64,16 +64,11 @@ std::vector<Problem> problems_of(const EmulateFlags& flags) {
 }
 
 /// The variant with the fields of --config in the place of its own.
-dispatch::Pinned pinned_by(const EmulateFlags& flags, const Variant& variant,
-                           const Problem& problem) {
+dispatch::Pinned pinned_by(const EmulateFlags& flags, const Variant& variant) {
   dispatch::Pinned pinned = dispatch::pinned_of(variant);
-  if (flags.config.empty()) return pinned;
-  const family::Family* family = family::find_family(variant.family);
-  const core::GpuLimits gpu = dispatch::limits_of(device_of(flags.call, variant));
-  if (!family->supports(problem, gpu)) return pinned;  // the Plan says why
-  const auto own = family::overlaid(family->default_config(problem, gpu),
-                                    pinned.config.value_or(family::ConfigFields{}));
-  pinned.config = family::overlaid(own, family::ConfigFields::parse(flags.config));
+  if (!flags.config.empty())
+    pinned.config = family::merged(pinned.config.value_or(family::ConfigFields{}),
+                                   family::ConfigFields::parse(flags.config));
   return pinned;
 }
 
@@ -83,7 +78,7 @@ int write_modules(const EmulateFlags& flags, std::span<const Variant* const> var
   for (const Variant* variant : variants)
     for (const Problem& problem : problems_of(flags))
       for (const jit::KernelSpec& kernel : dispatch::kernels_of(
-               problem, device_of(flags.call, *variant), pinned_by(flags, *variant, problem)))
+               problem, device_of(flags.call, *variant), pinned_by(flags, *variant)))
         modules.push_back({.kernel = kernel});
   {
     const Progress progress(0, fmt::format("compiling {} modules", modules.size()));
@@ -100,7 +95,7 @@ Emulation emulate_call(const EmulateFlags& flags, const Variant& variant, const 
                    .device = device_of(flags.call, variant)};
   Progress progress(0, fmt::format("emulate {}", variant.name));
   progress.note("compiling");
-  const gate::Target target(problem, result.device, pinned_by(flags, variant, problem));
+  const gate::Target target(problem, result.device, pinned_by(flags, variant));
   result.choice = target.choice();
   core::HostCall call = core::HostCall::random(problem, flags.seed);
   emulate::Options options;

@@ -90,6 +90,15 @@ ConfigFields overlaid(ConfigFields base, const ConfigFields& given) {
   return base;
 }
 
+ConfigFields merged(ConfigFields first, const ConfigFields& second) {
+  for (const auto& [name, value] : second.fields())
+    if (find(first, name) != nullptr)
+      first.set(name, value);
+    else
+      first.add(name, value);
+  return first;
+}
+
 void check_field_names(const ConfigFields& given, const ConfigFields& expected) {
   check_known(given, expected);
   for (const auto& [name, value] : expected.fields())

@@ -50,6 +50,9 @@ ConfigFields to_fields(const Config& config) {
 /// `base` with the fields that are given in their place. Throws for a field that base has not.
 ConfigFields overlaid(ConfigFields base, const ConfigFields& given);
 
+/// The fields of either, with the second's value where both have one.
+ConfigFields merged(ConfigFields first, const ConfigFields& second);
+
 /// Throws when a field is missing or unknown, or a value does not fit its field's type.
 void check_field_names(const ConfigFields& given, const ConfigFields& expected);
 [[noreturn]] void fail_field_range(std::string_view field, std::int64_t value);

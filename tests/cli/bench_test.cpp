@@ -130,6 +130,8 @@ TEST(BenchCommand, NamesWhatIsWrongWithAConfigBeforeItMeasures) {
   expect_usage(with_2e(""), "config: '' has no fields");
   expect_usage(with(with_2e("stages=3"), {"--config", "stages=3"}),
                "config: 'stages=3' says the same");
+  expect_usage(with(with_2e("stages=3,block_kv=64"), {"--config", "block_kv=64,stages=3"}),
+               "config: 'block_kv=64,stages=3' says the same");
   expect_usage({"--config", "stages=3"}, "config: needs one --variant, 0 are given");
   expect_usage({"--variant", "phase_2e,phase_2d", "--config", "stages=3"},
                "config: needs one --variant, 2 are given");

@@ -120,6 +120,15 @@ TEST(Family, AConfigThatNeedsMoreBlocksThanAGridHasIsRefused) {
   }
 }
 
+TEST(ConfigFields, MergedHoldTheSecondsValueWhereBothHaveOne) {
+  const auto merged = [](const char* first, const char* second) {
+    return family::merged(ConfigFields::parse(first), ConfigFields::parse(second)).to_string();
+  };
+  EXPECT_EQ(merged("stages=2,block_kv=64", "block_kv=96,warps=4"), "stages=2,block_kv=96,warps=4");
+  EXPECT_EQ(merged("", "stages=2"), "stages=2");
+  EXPECT_EQ(merged("stages=2", ""), "stages=2");
+}
+
 TEST(Family, RefusalsSayWhatWasAskedAndWhatIsPossible) {
   const auto* family = find_family("forward_scalar");
   ASSERT_NE(family, nullptr);
