@@ -101,7 +101,8 @@ Selection select(const core::Problem& problem, const core::GpuLimits& gpu,
                     family->name(), config.to_string(), why.empty() ? "" : ": ", why);
     if (const auto shipped = shipped_config(*family, problem, gpu, obtainable))
       return {family, *shipped,
-              "the fastest family that supports it; a Config that it ships" + missing + refusals};
+              fmt::format("the fastest family that supports it; a Config that it ships{}{}",
+                          missing, refusals)};
     refusals += missing;
   }
   return {nullptr, {}, refusals.empty() ? refusals : refusals.substr(2)};

@@ -94,7 +94,7 @@ void multiply_row(const Real (&a)[16], const Real (&a_powers)[16], const Real (&
                   const Real (&b_powers)[16][8], float (&sums)[8]) {
   Real largest[8], scale[8];
   std::int32_t total[8] = {};
-  for (int column = 0; column < 8; ++column) largest[column] = 0;
+  std::fill(std::begin(largest), std::end(largest), Real{0});
   for (int k = 0; k < 16; ++k)
     for (int column = 0; column < 8; ++column) {
       const Real power = a_powers[k] * b_powers[k][column];
@@ -195,7 +195,9 @@ void load_matrices(bool transposed, const std::array<MatrixLoad*, 32>& lanes) {
         int row = lane / 4, column = lane % 4 * 2 + half;
         if (transposed) std::swap(row, column);
         std::uint16_t bits = 0;
-        std::memcpy(&bits, lanes[static_cast<std::size_t>(matrix * 8 + row)]->s_row + column * 2,
+        std::memcpy(&bits,
+                    lanes[static_cast<std::size_t>(matrix * 8 + row)]->s_row +
+                        sizeof(bits) * static_cast<std::size_t>(column),
                     sizeof(bits));
         word |= static_cast<unsigned>(bits) << 16 * half;
       }

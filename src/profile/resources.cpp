@@ -103,7 +103,6 @@ const std::vector<InstructionKind>& instruction_kinds() {
 }
 
 std::string kind_of(std::string_view opcode) {
-  const std::string word{opcode};
   for (const InstructionKind& each : instruction_kinds())
     for (const std::string_view prefix : each.prefixes) {
       const std::string_view stem = opcode.substr(0, opcode.find('.'));

@@ -10,7 +10,6 @@
 namespace flashcore::report {
 
 using tune::JournalRun;
-using tune::Outcome;
 
 namespace {
 
