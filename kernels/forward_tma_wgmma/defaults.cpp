@@ -13,15 +13,16 @@ using core::Problem;
 
 /// The shapes of a head_dim's Configs, by what they are for (README.md has the measurements).
 struct Shapes {
-  Config many;                 // rows enough for every multiprocessor
-  Config long_rows;            // the same with many keys to each row
-  Config short_rows;           // the same with few, and no mask
-  Config few;                  // fewer
-  Config split;                // so few that two blocks can share each row's keys
-  Config split_masked;         // the same with so few keys that a mask hides half of a block's
-  std::int64_t long_from = 0;  // keys that make a row long
+  Config many;          // rows enough for every multiprocessor
+  Config long_rows;     // the same with many keys to each row
+  Config short_rows;    // the same with few, and no mask
+  Config few;           // fewer
+  Config split;         // so few that two blocks can share each row's keys
+  Config split_masked;  // the same with so few keys that a mask hides half of a block's
+  // The keys from which on a row is of its kind; 0 where no Config is for that kind.
+  std::int64_t long_from = 0;
   std::int64_t long_from_masked = 0;  // the same where a mask hides some
-  std::int64_t short_from = 0;        // keys that make a row short, and not tiny; none where 0
+  std::int64_t short_from = 0;
 };
 
 Shapes shapes(int head_dim) {
@@ -46,10 +47,9 @@ Shapes shapes(int head_dim) {
             .long_from = 512,
             .long_from_masked = 1024};
   }
-  const Config many{.consumers = 2, .block_kv = 64, .stages = 2};
   const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
-  return {.many = many,
-          .long_rows = many,
+  return {.many = {.consumers = 2, .block_kv = 64, .stages = 2},
+          .long_rows = {},
           .short_rows = {},
           .few = {.consumers = 1, .block_kv = 64, .stages = 2},
           .split = split,
@@ -61,10 +61,12 @@ bool has_mask(const Problem& problem) {
   return band.high < problem.seq_kv - 1 || band.low > 1 - problem.seq_q;
 }
 
-bool has_long_rows(const Problem& problem, const Shapes& shape) {
-  return problem.seq_kv >= (has_mask(problem) ? shape.long_from_masked : shape.long_from);
+/// Whether rows have so many keys; of 0, none have.
+bool reaches(std::int64_t seq_kv, std::int64_t from) {
+  return from > 0 && seq_kv >= from;
 }
 
+/// Those beyond the sequences' ends included.
 std::int64_t computed_rows(const Problem& problem, const Config& config) {
   return tasks_of(problem, block_q(config)) * block_q(config);
 }
@@ -74,10 +76,11 @@ const Config& many_rows(const Problem& problem, const Shapes& shape, const GpuLi
   const auto enough = [&](const Config& config) {
     return tasks_of(problem, block_q(config)) >= std::int64_t{gpu.multiprocessors} * 2;
   };
-  if (has_long_rows(problem, shape)) return enough(shape.long_rows) ? shape.long_rows : shape.many;
+  const bool masked = has_mask(problem);
+  if (reaches(problem.seq_kv, masked ? shape.long_from_masked : shape.long_from))
+    return enough(shape.long_rows) ? shape.long_rows : shape.many;
   const bool shorts =
-      shape.short_from > 0 && problem.seq_kv >= shape.short_from && !has_mask(problem) &&
-      enough(shape.short_rows) &&
+      !masked && reaches(problem.seq_kv, shape.short_from) && enough(shape.short_rows) &&
       computed_rows(problem, shape.short_rows) <= computed_rows(problem, shape.many);
   return shorts ? shape.short_rows : shape.many;
 }
@@ -154,7 +157,7 @@ std::vector<Config> all_defaults() {
       std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split,
                                   packed(shape.few, 1)};
       for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
-      if (head_dim < 256) of_head.push_back(shape.long_rows);
+      if (shape.long_from > 0) of_head.push_back(shape.long_rows);
       if (head_dim == 64) of_head.push_back(shape.split_masked);
       if (shape.short_from > 0) of_head.push_back(shape.short_rows);
       for (Config& config : of_head) {

@@ -151,9 +151,6 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
       return Support::no("head_dim {} is none of 64, 128 and 256", config.head_dim);
     if (config.consumers < 1 || config.consumers > 4)
       return Support::no("consumers {} is not in [1, 4]", config.consumers);
-    if (passes_turn_early(config) && overlaps_output(config))
-      return Support::no("overlap_output {}: {} consumers have no registers for it",
-                         config.overlap_output, config.consumers);
     if (config.block_kv != 64 && config.block_kv != 96 && config.block_kv != 128 &&
         config.block_kv != 192)
       return Support::no("block_kv {} is none of 64, 96, 128 and 192", config.block_kv);

@@ -142,10 +142,10 @@ class Groups {
   std::vector<Group> groups_;
 };
 
-std::vector<CaseRecord> run_each(const BenchFlags& flags, CaseOptions& options,
-                                 bench::TorchPeer* peer, ResultFile& results) {
+std::vector<CaseRecord> run_each(const BenchFlags& flags, const Groups& groups,
+                                 CaseOptions& options, bench::TorchPeer* peer,
+                                 ResultFile& results) {
   const std::vector<Problem> problems = problems_of(flags);
-  const Groups groups(flags);
   std::vector<CaseRecord> records;
   Progress progress(groups.all().size() * problems.size(), "bench");
   for (const Groups::Group group : groups.all())
@@ -182,15 +182,18 @@ int run_bench(const BenchFlags& flags) {
   CaseOptions options = case_options(flags);
   options.workers = &workers();
   const bench::PeerChoice peers = bench::parse_peers(flags.peers);
+  std::optional<Groups> groups;
   if (!is_ladder) {  // what is wrong with the flags is said before anything is written
     problems_of(flags);
-    const Groups groups(flags);
+    groups.emplace(flags);
   }
   ResultFile results(flags.json);
   std::optional<bench::TorchPeer> peer;
   if (peers.torch) peer.emplace(bench::torch_peer_command(), options.phase_limit, peers.backends);
-  const auto run = is_ladder ? run_rungs : run_each;
-  const std::vector<CaseRecord> records = run(flags, options, peer ? &*peer : nullptr, results);
+  bench::TorchPeer* const peer_or_none = peer ? &*peer : nullptr;
+  const std::vector<CaseRecord> records =
+      groups ? run_each(flags, *groups, options, peer_or_none, results)
+             : run_rungs(flags, options, peer_or_none, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
   fmt::print(for_people, "{}{}{}{}",
              is_ladder          ? ladder_table(records)

@@ -15,7 +15,7 @@
 #include "cli/result_file.h"
 #include "core/error.h"
 #include "emulate/module_store.h"
-#include "family/family.h"
+#include "family/config.h"
 #include "gate/sampling.h"
 #include "gate/target.h"
 #include "io/file.h"
