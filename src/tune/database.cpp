@@ -1,6 +1,8 @@
 #include "tune/database.h"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "core/error.h"
 
@@ -8,7 +10,11 @@ namespace flashcore::tune {
 
 namespace {
 
-constexpr int busy_ms = 30'000;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds longest_wait{30'000};
+constexpr milliseconds between_tries{2};
 
 sqlite3* open_database(const std::filesystem::path& path, Database::Access access) {
   const int flags = access == Database::Access::read ? SQLITE_OPEN_READONLY
@@ -63,11 +69,24 @@ std::string Statement::text(int column) const {
 
 Database::Database(std::filesystem::path path, Access access)
     : path_(std::move(path)), handle_(open_database(path_, access), sqlite3_close) {
-  sqlite3_busy_timeout(handle_.get(), busy_ms);
+  sqlite3_busy_timeout(handle_.get(), static_cast<int>(longest_wait.count()));
 }
 
 void Database::execute(const char* sql) const {
   if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+}
+
+void Database::use_write_ahead_log() const {
+  // The change reads, then wants the file for itself. Of two connections that do so at once SQLite
+  // tells one that it is busy without the wait of sqlite3_busy_timeout, which would be a deadlock.
+  const auto deadline = steady_clock::now() + longest_wait;
+  const auto change = [&] {
+    return sqlite3_exec(handle_.get(), "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
+  };
+  int code = change();
+  for (; code == SQLITE_BUSY && steady_clock::now() < deadline; code = change())
+    std::this_thread::sleep_for(between_tries);
+  if (code != SQLITE_OK) fail();
 }
 
 std::int64_t Database::last_inserted() const {

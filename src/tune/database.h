@@ -45,6 +45,10 @@ class Database {
 
   /// One statement or several, with no values.
   void execute(const char* sql) const;
+
+  /// What is written goes to a log first, so that readers and a writer do not wait for each other.
+  /// The file stays so. Waits for those that have it open, as every other write does.
+  void use_write_ahead_log() const;
   [[nodiscard]] std::int64_t last_inserted() const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] sqlite3* handle() const { return handle_.get(); }

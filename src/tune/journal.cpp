@@ -118,7 +118,8 @@ std::vector<JournalRun::Row> rows_of(const Database& database, std::int64_t run)
 Journal::Journal(const std::filesystem::path& path) : database_(path, Database::Access::write) {
   // Killing a tuner loses nothing that was committed, and a loss of power at most the last results:
   // a write ahead log is right however it ends. What is launched waits for the disk (launch()).
-  database_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  database_.use_write_ahead_log();
+  database_.execute("PRAGMA synchronous = NORMAL");
   {
     Transaction transaction(database_);  // one maker at a time
     if (pragma(database_, "SELECT count(*) FROM sqlite_master") == 0) make_schema(database_);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <latch>
 #include <set>
 #include <thread>
 
@@ -194,6 +195,23 @@ TEST_F(JournalFile, TwoTunersShareItWithoutHarm) {
     EXPECT_FALSE(run.end.is_null());
     for (int i = 0; i < each; ++i)
       EXPECT_EQ(run.rows[static_cast<std::size_t>(i)].outcome->latency_us, i + 1);
+  }
+}
+
+TEST_F(JournalFile, OfTunersThatMakeItAtTheSameMomentNoneIsTurnedAway) {
+  constexpr int tuners = 4;
+  for (int round = 0; round < 25; ++round) {
+    const std::string path = folder_.file("journal" + std::to_string(round));
+    std::latch all_are_there(tuners);
+    std::vector<std::string> said(tuners);
+    std::vector<std::thread> threads;
+    for (std::string& words : said)
+      threads.emplace_back([&] {
+        all_are_there.arrive_and_wait();
+        words = message_of([&] { Journal{path}; });
+      });
+    for (std::thread& thread : threads) thread.join();
+    for (const std::string& words : said) EXPECT_EQ(words, "nothing was thrown") << round;
   }
 }
 
