@@ -73,7 +73,7 @@ class Worker {
     seed_ = static_cast<std::uint64_t>(request.at("seed").integer());
     const dispatch::Variant variant{
         .name = family_, .backend = *backend, .family = family_, .config = config_, .summary = ""};
-    overlap_ = request.has("overlap") && request.at("overlap").boolean();
+    overlap_ = request.flag("overlap");
     device_ = device_of(variant, options_of(request));
     variant_ = variant;
     return json::object();

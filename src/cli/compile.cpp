@@ -134,6 +134,7 @@ json to_json(const CompilePlan& plan, const std::vector<CompileOutcome>& outcome
       kernel["stack_bytes"] = report.stack_bytes;
       kernel["smem_bytes"] = shared_bytes(job, report);
       kernel["barriers"] = report.barriers;
+      kernel["serialized_products"] = report.serialized_products;
     }
     kernels.push_back(std::move(kernel));
   }
@@ -257,7 +258,9 @@ int run_compile(const CompileFlags& options) {
     fmt::print(stderr, "flashcore: {} of {} kernels failed\n", problems, outcomes.size());
     return exit_failed;
   }
-  fmt::print(stderr, "{} kernels: within their budgets, no spills, no stack\n", outcomes.size());
+  fmt::print(stderr,
+             "{} kernels: within their budgets, no spills, no stack, no serialized products\n",
+             outcomes.size());
   return exit_ok;
 }
 
@@ -269,7 +272,9 @@ void add_compile(CLI::App& app, int& exit_code) {
       "compile",
       "Compile every kernel for each architecture and check what it costs; no GPU needed");
   command->footer(
-      "Fails (1) where a kernel exceeds its family's register budget, spills, or uses stack.\n"
+      "Fails (1) where a kernel exceeds its family's register budget, spills, uses stack, or has "
+      "its\n"
+      "products (WGMMA) serialized by ptxas.\n"
       "Examples:\n"
       "  flashcore compile --arch sm_80,sm_90a\n"
       "  flashcore compile --pack default.pack        for machines with no compiler:\n"

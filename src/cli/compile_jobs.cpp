@@ -130,6 +130,7 @@ std::string over_budget(const jit::ResourceReport& report, const family::Resourc
     return fmt::format("registers {} exceed the budget of {}", report.registers, budget.registers);
   if (report.spill_bytes > 0) return fmt::format("{} bytes are spilled", report.spill_bytes);
   if (report.stack_bytes > 0) return fmt::format("{} bytes of stack are used", report.stack_bytes);
+  if (report.serialized_products) return "every product (WGMMA) waits for the one before";
   return {};
 }
 

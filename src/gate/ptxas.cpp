@@ -23,6 +23,7 @@ PtxasRecord resource_report(const family::Family& family, const family::ConfigFi
     largest.stack_bytes = std::max(largest.stack_bytes, report.stack_bytes);
     largest.shared_bytes = std::max(largest.shared_bytes, report.shared_bytes);
     largest.barriers = std::max(largest.barriers, report.barriers);
+    largest.serialized_products |= report.serialized_products;
   }
   largest.shared_bytes += family.budget(config).dynamic_shared_bytes;
   return record;
@@ -52,14 +53,17 @@ std::vector<Check> ptxas_checks(const std::map<std::string, PtxasRecord>& by_arc
   int over_budget = 0;
   int spill_bytes = 0;
   int stack_bytes = 0;
+  int serialized = 0;
   for (const auto& [arch, record] : by_arch) {
     over_budget = std::max(over_budget, record.report.registers - record.register_budget);
     spill_bytes = std::max(spill_bytes, record.report.spill_bytes);
     stack_bytes = std::max(stack_bytes, record.report.stack_bytes);
+    serialized += record.report.serialized_products ? 1 : 0;
   }
   return {{.what = "registers_over_budget", .measured = static_cast<double>(over_budget)},
           {.what = "spill_bytes", .measured = static_cast<double>(spill_bytes)},
-          {.what = "stack_bytes", .measured = static_cast<double>(stack_bytes)}};
+          {.what = "stack_bytes", .measured = static_cast<double>(stack_bytes)},
+          {.what = "archs_with_serialized_products", .measured = static_cast<double>(serialized)}};
 }
 
 PtxasOutcome run_ptxas(const dispatch::Variant& variant, const core::Problem& problem) {

@@ -141,9 +141,13 @@ RatioRecord ratio_from_json(const JsonReader& reader) {
 }  // namespace
 
 json ptxas_to_json(const PtxasRecord& record) {
-  return {{"registers", record.report.registers},     {"spill_bytes", record.report.spill_bytes},
-          {"stack_bytes", record.report.stack_bytes}, {"smem_bytes", record.report.shared_bytes},
-          {"barriers", record.report.barriers},       {"register_budget", record.register_budget}};
+  return {{"registers", record.report.registers},
+          {"spill_bytes", record.report.spill_bytes},
+          {"stack_bytes", record.report.stack_bytes},
+          {"smem_bytes", record.report.shared_bytes},
+          {"barriers", record.report.barriers},
+          {"serialized_products", record.report.serialized_products},
+          {"register_budget", record.register_budget}};
 }
 
 PtxasRecord ptxas_from_json(const json& value, const std::string& path) {
@@ -152,7 +156,8 @@ PtxasRecord ptxas_from_json(const json& value, const std::string& path) {
                      .spill_bytes = reader.at("spill_bytes").small_integer(),
                      .stack_bytes = reader.at("stack_bytes").small_integer(),
                      .shared_bytes = reader.at("smem_bytes").small_integer(),
-                     .barriers = reader.at("barriers").small_integer()},
+                     .barriers = reader.at("barriers").small_integer(),
+                     .serialized_products = reader.flag("serialized_products")},
           .register_budget = reader.at("register_budget").small_integer()};
 }
 

@@ -28,8 +28,8 @@ std::optional<double> absolute_error_limit(const Problem& problem) {
 }
 
 std::span<const std::string_view> required_checks(std::string_view gate) {
-  static constexpr std::array<std::string_view, 3> ptxas{"registers_over_budget", "spill_bytes",
-                                                         "stack_bytes"};
+  static constexpr std::array<std::string_view, 4> ptxas{
+      "registers_over_budget", "spill_bytes", "stack_bytes", "archs_with_serialized_products"};
   static constexpr std::array<std::string_view, 1> correctness{"incorrect_calls"};
   static constexpr std::array<std::string_view, 2> determinism{"missing_runs", "differing_hashes"};
   static constexpr std::array<std::string_view, 2> stability{"missing_trials", "incorrect_trials"};

@@ -43,6 +43,9 @@ class JsonReader {
     return value_.get<bool>();
   }
 
+  /// A member that may be left out, which says no.
+  [[nodiscard]] bool flag(std::string_view key) const { return has(key) && at(key).boolean(); }
+
   [[nodiscard]] double number() const {
     if (!value_.is_number()) expected("a number");
     return value_.get<double>();

@@ -14,6 +14,9 @@ struct ResourceReport {
   int stack_bytes = 0;   // per thread
   int shared_bytes = 0;  // static, per block
   int barriers = 0;
+  /// ptxas makes each of the kernel's WGMMAs wait for the one before, because it cannot prove the
+  /// registers of those in flight untouched.
+  bool serialized_products = false;
 
   bool operator==(const ResourceReport&) const = default;
 };

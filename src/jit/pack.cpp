@@ -22,7 +22,7 @@ static_assert(std::endian::native == std::endian::little);
 
 namespace {
 
-constexpr std::string_view magic = "FLASHPK1";
+constexpr std::string_view magic = "FLASHPK2";
 
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
@@ -45,6 +45,7 @@ json describe(const PackEntry& entry) {
           {"stack_bytes", report.stack_bytes},
           {"smem_bytes", report.shared_bytes},
           {"barriers", report.barriers},
+          {"serialized_products", report.serialized_products},
           {"cubin_bytes", entry.binary.cubin.size()},
           {"cubin_xxh3", checksum(entry.binary.cubin)}};
 }
@@ -77,7 +78,8 @@ PackEntry entry_of(const json& kernel) {
                          .spill_bytes = int_of(kernel.at("spill_bytes")),
                          .stack_bytes = int_of(kernel.at("stack_bytes")),
                          .shared_bytes = int_of(kernel.at("smem_bytes")),
-                         .barriers = int_of(kernel.at("barriers"))};
+                         .barriers = int_of(kernel.at("barriers")),
+                         .serialized_products = kernel.at("serialized_products").get<bool>()};
   return entry;
 }
 

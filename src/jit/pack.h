@@ -1,6 +1,6 @@
 // A pack: compiled kernels in one file. A cache entry is a pack of one.
 //
-//   magic "FLASHPK1" | u64 length of the index | u64 XXH3 of the index | index (JSON) | cubins
+//   magic "FLASHPK2" | u64 length of the index | u64 XXH3 of the index | index (JSON) | cubins
 //
 // The index names each kernel, its report, and the length and XXH3 of its cubin; the cubins follow
 // in the same order and fill the rest of the file exactly. Numbers are little-endian.

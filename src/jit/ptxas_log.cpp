@@ -32,6 +32,13 @@ std::string_view entry_name(std::string_view line) {
   return line.substr(0, line.find('\''));
 }
 
+/// Whether a line says so, in whatever words for the cause, of this function. Such lines come
+/// before the entries' headings.
+bool says_serialized(std::string_view line, std::string_view symbol) {
+  return line.find("wgmma.mma_async instructions are serialized") != std::string_view::npos &&
+         line.find('\'' + std::string{symbol} + '\'') != std::string_view::npos;
+}
+
 /// The part of the log that belongs to the entry: from its own heading to the next entry's.
 std::string_view section_of(std::string_view log, std::string_view symbol) {
   std::optional<std::size_t> begin, end;
@@ -95,6 +102,9 @@ ResourceReport parse_ptxas_log(std::string_view log, std::string_view symbol) {
       std::max(report.stack_bytes, required(findings.stack, "stack frame", symbol));
   report.spill_bytes = required(findings.spill_stores, "spill stores", symbol) +
                        required(findings.spill_loads, "spill loads", symbol);
+  for_each_line(log, [&](std::string_view line, std::size_t) {
+    report.serialized_products = report.serialized_products || says_serialized(line, symbol);
+  });
   return report;
 }
 

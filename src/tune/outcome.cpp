@@ -31,20 +31,20 @@ constexpr std::array cause_names{
 };
 
 json report_to_json(const jit::ResourceReport& report) {
-  return {{"registers", report.registers},
-          {"spill_bytes", report.spill_bytes},
-          {"stack_bytes", report.stack_bytes},
-          {"shared_bytes", report.shared_bytes},
-          {"barriers", report.barriers}};
+  return {{"registers", report.registers},     {"spill_bytes", report.spill_bytes},
+          {"stack_bytes", report.stack_bytes}, {"shared_bytes", report.shared_bytes},
+          {"barriers", report.barriers},       {"serialized_products", report.serialized_products}};
 }
 
 jit::ResourceReport report_from_json(const JsonReader& reader) {
-  reader.check_members({"registers", "spill_bytes", "stack_bytes", "shared_bytes", "barriers"});
+  reader.check_members({"registers", "spill_bytes", "stack_bytes", "shared_bytes", "barriers",
+                        "serialized_products"});
   return {.registers = reader.at("registers").small_integer(),
           .spill_bytes = reader.at("spill_bytes").small_integer(),
           .stack_bytes = reader.at("stack_bytes").small_integer(),
           .shared_bytes = reader.at("shared_bytes").small_integer(),
-          .barriers = reader.at("barriers").small_integer()};
+          .barriers = reader.at("barriers").small_integer(),
+          .serialized_products = reader.flag("serialized_products")};
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ Outcome outcome_from_json(const json& value, const std::string& path) {
   take("compile_s", outcome.compile_s);
   take("check_s", outcome.check_s);
   take("time_s", outcome.time_s);
-  if (reader.has("nan")) outcome.nan = reader.at("nan").boolean();
+  outcome.nan = reader.flag("nan");
   if (reader.has("deterministic")) outcome.deterministic = reader.at("deterministic").boolean();
   if (reader.has("resources")) outcome.resources = report_from_json(reader.at("resources"));
   return outcome;

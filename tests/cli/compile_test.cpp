@@ -127,6 +127,8 @@ TEST(CompileBudget, AllowsNoRegisterTooManyNoSpillAndNoStack) {
   EXPECT_THAT(over_budget({.registers = 1, .spill_bytes = 8}, {}),
               HasSubstr("8 bytes are spilled"));
   EXPECT_THAT(over_budget({.registers = 1, .stack_bytes = 16}, {}), HasSubstr("16 bytes of stack"));
+  EXPECT_THAT(over_budget({.registers = 1, .serialized_products = true}, {.registers = 1}),
+              HasSubstr("waits for the one before"));
 }
 
 TEST(Compile, RefusesUnknownNamesAndListsTheKnownOnes) {

@@ -71,7 +71,7 @@ TEST(Info, SaysWhyACacheIsNotUsed) {
 TEST(Info, SaysWhyAPackIsNotUsed) {
   const TempDir directory;
   const std::string pack = directory.file("broken.pack");
-  write_text(pack, "FLASHPK1 and then nothing");
+  write_text(pack, "FLASHPK2 and then nothing");
   const json answer = info({"FLASHCORE_PACK=" + pack});
   ASSERT_EQ(answer["packs"].size(), 1U);
   EXPECT_THAT(answer["packs"][0]["problem"].get<std::string>(), HasSubstr(pack + ": cut short"));

@@ -155,6 +155,10 @@ TEST(Audit, RegistersAreCountedAgainFromTheReports) {
             Verdict::fail);
   EXPECT_EQ(after("ptxas", [](json& entry) { entry["ptxas"]["sm_80"]["spill_bytes"] = 8; }).verdict,
             Verdict::fail);
+  EXPECT_EQ(
+      after("ptxas", [](json& entry) { entry["ptxas"]["sm_80"]["serialized_products"] = true; })
+          .verdict,
+      Verdict::fail);
   EXPECT_EQ(after("ptxas", [](json& entry) { entry["ptxas"] = json::object(); }).verdict,
             Verdict::fail);
 }

@@ -124,6 +124,42 @@ __global__ void __launch_bounds__(128, 1) cluster_wrappers(const __grid_constant
 }  // namespace flashcore::device
 )"};
 
+/// Two products whose sums are read before the wait, or behind it.
+constexpr EmbeddedSource two_products{"two_products/kernel.cuh", R"(
+#include "device/ptx/thread.h"
+#include "device/ptx/wgmma.h"
+#include "device/tile/warpgroup.h"
+namespace flashcore::device {
+template <bool reads_in_flight>
+__global__ void __launch_bounds__(128, 1) two_products(float* g_sums) {
+  const SharedAddress tile = shared_address(tensor_memory());
+  float sums[32], others[32];
+  wgmma_fence();
+  multiply_shared<64>(Float16{}, sums, k_major(tile), k_major(tile), false);
+  if (reads_in_flight) g_sums[thread_index()] = sums[0];
+  multiply_shared<64>(Float16{}, others, k_major(tile).at(32), k_major(tile), false);
+  wgmma_commit();
+  wgmma_wait<0>();
+  hold(sums);
+  hold(others);
+  for (int i = 0; i < 32; ++i) g_sums[i * 128 + thread_index()] = sums[i] + others[i];
+}
+}  // namespace flashcore::device
+)"};
+
+TEST(Wgmma, ThatTheCompilerSerializesIsReported) {
+  REQUIRE_COMPILER();
+  std::vector<EmbeddedSource> sources(embedded_sources().begin(), embedded_sources().end());
+  sources.push_back(two_products);
+  const auto serialized = [&](const std::string& reads_in_flight) {
+    const std::string instance = "flashcore::device::two_products<" + reads_in_flight + ">";
+    return compile({"two_products/kernel.cuh", instance}, sm_90a, sources)
+        .report.serialized_products;
+  };
+  EXPECT_FALSE(serialized("false"));
+  EXPECT_TRUE(serialized("true"));
+}
+
 TEST(ClusterWrappers, AreTakenByTheCompiler) {
   REQUIRE_COMPILER();
   std::vector<EmbeddedSource> sources(embedded_sources().begin(), embedded_sources().end());

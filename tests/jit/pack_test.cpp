@@ -20,9 +20,10 @@ PackEntry entry(std::uint64_t hash, const std::string& name, std::size_t cubin_b
   entry.spec = {"demo/kernel.cuh", name};
   entry.arch = {9, 0, true};
   entry.nvrtc_version = {13, 0};
-  entry.binary = {.cubin = std::vector<std::uint8_t>(cubin_bytes),
-                  .symbol = "_Z" + name,
-                  .report = {.registers = 40, .shared_bytes = 128, .barriers = 2}};
+  entry.binary = {
+      .cubin = std::vector<std::uint8_t>(cubin_bytes),
+      .symbol = "_Z" + name,
+      .report = {.registers = 40, .shared_bytes = 128, .barriers = 2, .serialized_products = true}};
   for (std::size_t i = 0; i < cubin_bytes; ++i)
     entry.binary.cubin[i] = static_cast<std::uint8_t>(i * 37 + hash);
   return entry;
@@ -52,7 +53,7 @@ std::string refusal(std::span<const std::uint8_t> bytes) {
 std::vector<std::uint8_t> pack_of_index(const std::string& index) {
   const std::uint64_t numbers[] = {index.size(), XXH3_64bits(index.data(), index.size())};
   std::vector<std::uint8_t> bytes(8 + sizeof(numbers) + index.size());
-  std::memcpy(bytes.data(), "FLASHPK1", 8);
+  std::memcpy(bytes.data(), "FLASHPK2", 8);
   std::memcpy(bytes.data() + 8, numbers, sizeof(numbers));
   std::memcpy(bytes.data() + 8 + sizeof(numbers), index.data(), index.size());
   return bytes;
@@ -84,10 +85,11 @@ TEST(Pack, IsRefusedCutShortAnywhereOrContinued) {
 }
 
 TEST(Pack, RefusesAnIndexThatLiesEvenWithARightChecksum) {
-  const std::string good = R"({"kernels":[{"source_hash":1,"entry":"e","name_expression":"n",)"
-                           R"("arch":"sm_90","nvrtc":[13,0],"symbol":"s","registers":1,)"
-                           R"("spill_bytes":0,"stack_bytes":0,"smem_bytes":0,"barriers":0,)"
-                           R"("cubin_bytes":0,"cubin_xxh3":3244421341483603138}]})";
+  const std::string good =
+      R"({"kernels":[{"source_hash":1,"entry":"e","name_expression":"n",)"
+      R"("arch":"sm_90","nvrtc":[13,0],"symbol":"s","registers":1,)"
+      R"("spill_bytes":0,"stack_bytes":0,"smem_bytes":0,"barriers":0,"serialized_products":false,)"
+      R"("cubin_bytes":0,"cubin_xxh3":3244421341483603138}]})";
   ASSERT_EQ(refusal(pack_of_index(good)), "");
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string index = good;
@@ -99,6 +101,8 @@ TEST(Pack, RefusesAnIndexThatLiesEvenWithARightChecksum) {
   EXPECT_THAT(with("\"cubin_bytes\":0", "\"cubin_bytes\":-1"), HasSubstr("malformed"));
   EXPECT_THAT(with("\"registers\":1", "\"registers\":1e300"), HasSubstr("malformed"));
   EXPECT_THAT(with("\"registers\":1", "\"registers\":\"many\""), HasSubstr("malformed"));
+  EXPECT_THAT(with("\"serialized_products\":false", "\"serialized_products\":0"),
+              HasSubstr("malformed"));
   EXPECT_THAT(with("sm_90", "x86"), HasSubstr("malformed"));
   EXPECT_THAT(with("\"symbol\":\"s\",", ""), HasSubstr("malformed"));
   EXPECT_THAT(refusal(pack_of_index("[]")), HasSubstr("malformed"));

@@ -36,6 +36,20 @@ ptxas info    : Function properties for _Z4spilPf
 ptxas info    : Used 255 registers, 49152 bytes smem, 400 bytes cmem[0], 16 bytes cmem[2]
 )";
 
+// From NVRTC 13.0, of two kernels the second.
+constexpr std::string_view serialized =
+    R"(ptxas info    : (C7511) Potential Performance Loss: wgmma.mma_async instructions are serialized due to insufficient register resources for the wgmma pipeline in the function '_Z6secondv'
+ptxas info    : 121 bytes gmem
+ptxas info    : Compiling entry function '_Z5firstv' for 'sm_90a'
+ptxas info    : Function properties for _Z5firstv
+ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 168 registers, used 16 barriers
+ptxas info    : Compiling entry function '_Z6secondv' for 'sm_90a'
+ptxas info    : Function properties for _Z6secondv
+ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 168 registers, used 16 barriers
+)";
+
 std::string error_of(std::string_view log, std::string_view symbol) {
   try {
     parse_ptxas_log(log, symbol);
@@ -69,6 +83,11 @@ TEST(PtxasLog, AddsSpillStoresAndLoadsAndCountsThemOnce) {
   EXPECT_EQ(parse_ptxas_log(spills, "_Z4spilPf"),
             (ResourceReport{
                 .registers = 255, .spill_bytes = 144, .stack_bytes = 96, .shared_bytes = 49152}));
+}
+
+TEST(PtxasLog, SaysWhoseProductsAreSerialized) {
+  EXPECT_FALSE(parse_ptxas_log(serialized, "_Z5firstv").serialized_products);
+  EXPECT_TRUE(parse_ptxas_log(serialized, "_Z6secondv").serialized_products);
 }
 
 TEST(PtxasLog, RefusesALogWithoutTheEntry) {

@@ -35,17 +35,19 @@ TEST(Outcome, OnlyWhatPassedAndWasTimedIsEligible) {
 }
 
 TEST(Outcome, SurvivesJsonAndBack) {
-  const Outcome outcome{.cause = Cause::over_budget,
-                        .detail = "12 bytes of spills",
-                        .latency_us = 3.25,
-                        .noise = 0.01,
-                        .max_error = 2e-4,
-                        .nan = true,
-                        .deterministic = false,
-                        .resources = jit::ResourceReport{.registers = 168, .spill_bytes = 12},
-                        .compile_s = 1.5,
-                        .check_s = 0.25,
-                        .time_s = 0.125};
+  const Outcome outcome{
+      .cause = Cause::over_budget,
+      .detail = "12 bytes of spills",
+      .latency_us = 3.25,
+      .noise = 0.01,
+      .max_error = 2e-4,
+      .nan = true,
+      .deterministic = false,
+      .resources =
+          jit::ResourceReport{.registers = 168, .spill_bytes = 12, .serialized_products = true},
+      .compile_s = 1.5,
+      .check_s = 0.25,
+      .time_s = 0.125};
   const json text = outcome_to_json(outcome);
   EXPECT_EQ(outcome_to_json(outcome_from_json(text, "outcome")), text);
   EXPECT_EQ(outcome_to_json(Outcome{}), (json{{"cause", "none"}}));
