@@ -272,9 +272,8 @@ void add_compile(CLI::App& app, int& exit_code) {
       "compile",
       "Compile every kernel for each architecture and check what it costs; no GPU needed");
   command->footer(
-      "Fails (1) where a kernel exceeds its family's register budget, spills, uses stack, or has "
-      "its\n"
-      "products (WGMMA) serialized by ptxas.\n"
+      "Fails (1) where a kernel exceeds its family's register budget, spills, uses stack, or has\n"
+      "its products (WGMMA) serialized by ptxas.\n"
       "Examples:\n"
       "  flashcore compile --arch sm_80,sm_90a\n"
       "  flashcore compile --pack default.pack        for machines with no compiler:\n"
