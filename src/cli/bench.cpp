@@ -116,7 +116,8 @@ std::vector<std::string> gates_left_out(const BenchFlags& flags, const Problem& 
 /// of one are compared.
 class Groups {
  public:
-  explicit Groups(const BenchFlags& flags) : chosen_(chosen_variants(flags.problem)) {
+  Groups(const BenchFlags& flags, std::span<const Problem> problems)
+      : chosen_(chosen_variants(flags.problem)) {
     if (flags.configs.empty()) {
       for (const auto& variant : chosen_) groups_.emplace_back(&variant, 1);
       return;
@@ -127,7 +128,7 @@ class Groups {
     groups_.push_back(configs_.emplace(*chosen_.front(), flags.configs).all());
     const dispatch::Device device = device_of(flags.problem, *chosen_.front());
     if (!dispatch::runs_on(*chosen_.front(), device)) return;
-    for (const Problem& problem : problems_of(flags))
+    for (const Problem& problem : problems)
       configs_->require_valid(problem, dispatch::limits_of(device));
   }
   Groups(const Groups&) = delete;
@@ -143,9 +144,8 @@ class Groups {
 };
 
 std::vector<CaseRecord> run_each(const BenchFlags& flags, const Groups& groups,
-                                 CaseOptions& options, bench::TorchPeer* peer,
-                                 ResultFile& results) {
-  const std::vector<Problem> problems = problems_of(flags);
+                                 std::span<const Problem> problems, CaseOptions& options,
+                                 bench::TorchPeer* peer, ResultFile& results) {
   std::vector<CaseRecord> records;
   Progress progress(groups.all().size() * problems.size(), "bench");
   for (const Groups::Group group : groups.all())
@@ -182,17 +182,18 @@ int run_bench(const BenchFlags& flags) {
   CaseOptions options = case_options(flags);
   options.workers = &workers();
   const bench::PeerChoice peers = bench::parse_peers(flags.peers);
+  std::vector<Problem> problems;
   std::optional<Groups> groups;
   if (!is_ladder) {  // what is wrong with the flags is said before anything is written
-    problems_of(flags);
-    groups.emplace(flags);
+    problems = problems_of(flags);
+    groups.emplace(flags, problems);
   }
   ResultFile results(flags.json);
   std::optional<bench::TorchPeer> peer;
   if (peers.torch) peer.emplace(bench::torch_peer_command(), options.phase_limit, peers.backends);
   bench::TorchPeer* const peer_or_none = peer ? &*peer : nullptr;
   const std::vector<CaseRecord> records =
-      groups ? run_each(flags, *groups, options, peer_or_none, results)
+      groups ? run_each(flags, *groups, problems, options, peer_or_none, results)
              : run_rungs(flags, options, peer_or_none, results);
   std::FILE* for_people = results.to_stdout() ? stderr : stdout;
   fmt::print(for_people, "{}{}{}{}",

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "core/error.h"
+#include "gate/gate.h"
+#include "gate/ptxas.h"
 #include "jit/compiler.h"
 
 namespace flashcore::cli {
@@ -126,12 +128,11 @@ std::vector<CompileOutcome> run_jobs(const std::vector<CompileJob>& jobs,
 }
 
 std::string over_budget(const jit::ResourceReport& report, const family::ResourceBudget& budget) {
-  if (report.registers > budget.registers)
-    return fmt::format("registers {} exceed the budget of {}", report.registers, budget.registers);
-  if (report.spill_bytes > 0) return fmt::format("{} bytes are spilled", report.spill_bytes);
-  if (report.stack_bytes > 0) return fmt::format("{} bytes of stack are used", report.stack_bytes);
-  if (report.serialized_products) return "every product (WGMMA) waits for the one before";
-  return {};
+  const gate::PtxasRecord record{.report = report, .register_budget = budget.registers};
+  const gate::GateResult result =
+      gate::judge(gate::ptxas_checks({{"the kernel's", record}}),
+                  fmt::format("{} registers of {}", report.registers, budget.registers));
+  return result.verdict == gate::Verdict::pass ? "" : result.detail;
 }
 
 }  // namespace flashcore::cli

@@ -123,12 +123,13 @@ TEST(CompilePlan, LaysAVariantsFieldsOverTheDefaultConfigOfEachProblemOnce) {
 TEST(CompileBudget, AllowsNoRegisterTooManyNoSpillAndNoStack) {
   EXPECT_EQ(over_budget({.registers = 128}, {.registers = 128}), "");
   EXPECT_EQ(over_budget({.registers = 129}, {.registers = 128}),
-            "registers 129 exceed the budget of 128");
-  EXPECT_THAT(over_budget({.registers = 1, .spill_bytes = 8}, {}),
-              HasSubstr("8 bytes are spilled"));
-  EXPECT_THAT(over_budget({.registers = 1, .stack_bytes = 16}, {}), HasSubstr("16 bytes of stack"));
+            "registers_over_budget 1 is over the limit 0; 129 registers of 128");
+  EXPECT_THAT(over_budget({.registers = 1, .spill_bytes = 8}, {.registers = 1}),
+              HasSubstr("spill_bytes 8 is over"));
+  EXPECT_THAT(over_budget({.registers = 1, .stack_bytes = 16}, {.registers = 1}),
+              HasSubstr("stack_bytes 16 is over"));
   EXPECT_THAT(over_budget({.registers = 1, .serialized_products = true}, {.registers = 1}),
-              HasSubstr("waits for the one before"));
+              HasSubstr("archs_with_serialized_products 1 is over"));
 }
 
 TEST(Compile, RefusesUnknownNamesAndListsTheKnownOnes) {

@@ -15,16 +15,8 @@
 #include "gate/random_problem.h"
 #include "gate/runtime_gates.h"
 #include "gate/target.h"
+#include "support/family_param.h"
 #include "support/problem_count.h"
-
-namespace flashcore::family {
-
-/// A test's name is the same in every run.
-static void PrintTo(const Family* family, std::ostream* stream) {
-  *stream << family->name();
-}
-
-}  // namespace flashcore::family
 
 namespace flashcore::emulate {
 namespace {
@@ -99,10 +91,6 @@ void expect_contract(const std::vector<EmulatedProblem>& calls) {
 
 class EmulatedFamily : public ::testing::TestWithParam<const family::Family*> {};
 
-std::string family_name(const ::testing::TestParamInfo<const family::Family*>& info) {
-  return std::string{info.param->name()};
-}
-
 TEST_P(EmulatedFamily, RandomProblemsAgreeWithTheOracleAndPassEveryCheck) {
   const auto& family = *GetParam();
   std::vector<EmulatedProblem> calls;
@@ -126,7 +114,7 @@ TEST_P(EmulatedFamily, RandomProblemsAgreeWithTheOracleAndPassEveryCheck) {
 INSTANTIATE_TEST_SUITE_P(All, EmulatedFamily,
                          ::testing::ValuesIn(family::all_families().begin(),
                                              family::all_families().end()),
-                         family_name);
+                         test::family_name);
 
 TEST(EmulatedVariants, EveryVariantsConfigAgreesWithTheOracleAndPassesEveryCheck) {
   const core::Mask causal{.kind = core::MaskKind::causal_bottom_right};

@@ -3,6 +3,7 @@
 
 #include "family/family.h"
 #include "jit/compiler.h"
+#include "support/family_param.h"
 
 namespace flashcore::family {
 namespace {
@@ -50,7 +51,7 @@ std::optional<std::pair<ConfigFields, ConfigFields>> pair_differing_in(
 class Knobs : public ::testing::TestWithParam<const Family*> {};
 
 INSTANTIATE_TEST_SUITE_P(OfEveryFamily, Knobs, ::testing::ValuesIn(all_families()),
-                         [](const auto& family) { return std::string{family.param->name()}; });
+                         test::family_name);
 
 TEST_P(Knobs, EveryFieldChangesTheMachineCodeOrTheLaunch) {
   if (!jit::compiler_available()) GTEST_SKIP() << jit::compiler_unavailable_reason();
