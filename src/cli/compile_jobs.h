@@ -58,8 +58,8 @@ struct CompileOutcome {
 std::vector<CompileOutcome> run_jobs(const std::vector<CompileJob>& jobs,
                                      const std::function<void(const CompileJob&)>& done);
 
-/// Empty, or what the ptxas gate's checks have against it: "registers_over_budget 2 is over the limit
-/// 0; 130 registers of 128".
+/// Empty, or what the ptxas gate's checks have against it:
+/// "registers_over_budget 2 is over the limit 0; 130 registers of 128".
 std::string over_budget(const jit::ResourceReport& report, const family::ResourceBudget& budget);
 
 }  // namespace flashcore::cli
