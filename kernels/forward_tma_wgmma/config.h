@@ -66,6 +66,31 @@ constexpr bool passes_turn_early(const Config& config) {
 constexpr bool overlaps_output(const Config& config) {
   return config.overlap_output != 0;
 }
+/// A block stays for task after task, unless its keys are a share of a cluster's.
+constexpr bool stays(const Config& config) {
+  return config.kv_splits == 1;
+}
+/// Tiles that a mask hides from all rows of a warpgroup are passed over by it alone.
+constexpr bool passes_over_hidden(const Config& config) {
+  return stays(config) && block_q(config) > config.block_kv;
+}
+/// Keys of a task's first tile that are weighed for a warpgroup that sees no more of it. At larger
+/// head_dims weighing is too little of the work.
+constexpr int narrow_keys(const Config& config) {
+  return stays(config) && config.head_dim == 64 ? config.block_kv / 2 : config.block_kv;
+}
+/// Whether a mask leaves the warpgroups of a task with different work. They then take its rows in
+/// another order each time.
+constexpr bool rotates(const Config& config) {
+  return config.consumers > 1 &&
+         (passes_over_hidden(config) || narrow_keys(config) < config.block_kv);
+}
+/// First tiles are weighed relative to 0 where registers suffice for that and, should it not do,
+/// the other way.
+constexpr bool weighs_relative_to_zero(const Config& config) {
+  return config.consumers == 1 ||
+         (config.consumers == 2 && config.head_dim == 64 && !overlaps_output(config));
+}
 /// A short Q is kept in registers where there are enough: products then read half as much shared
 /// memory.
 constexpr bool q_in_registers(const Config& config) {

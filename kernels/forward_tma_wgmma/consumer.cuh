@@ -58,96 +58,158 @@ void start_p_v(const Weights<C>& r_weights, device::MatrixDescriptor v, Output<C
 template <Config C>
 class Consumer {
  public:
-  Consumer(const Params& params, int consumer)
+  Consumer(const ParamsOf<C>& params, int consumer)
       : params_(params), consumer_(consumer), lane_(device::lane_index()) {}
 
   void run() {
-    Schedule<C> schedule(params_);
+    const Schedule<C> schedule(params_);
     if (!schedule.has_task()) return;
-    if (consumer_ == C.consumers - 1) pass_turn(false);  // the first turn is the first consumer's
     Task task = task_of<C>(params_, schedule.index());
-    wait_for_q();
-    take_turn();
-    start_scores(k_tile());
-    device::wgmma_wait<0>();
-    schedule.advance();
-    bool last = !schedule.has_task();
-    pass_turn(last && task.tiles == 1);
-    finish_scores();
-    release_q(task.tiles == 1);
-    mask(task, 0);
-    softmax_.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
+    task.first_position += positions<C>(params_, slot_of<C>(consumer_, 0));
+    if (consumer_ == C.consumers - 1) pass_turn();  // the first turn is the first consumer's
+    begin({.task = task, .hidden_tiles = 0, .narrow = 0});
 #pragma unroll 1
     for (;;) {
-      weigh_tiles(task, last);
-      if (C.kv_splits > 1 || last) break;
-      const Task next = task_of<C>(params_, schedule.index());
-      schedule.advance();
-      last = !schedule.has_task();
-      if constexpr (C.q_stages > 1)
-        weigh_then_store(task, next, last);
+      weigh_tiles(task);
+      if constexpr (!stays(C)) break;
+      const Assignment next = assignment();
+      if (next.task.tiles == 0) break;
+      if (passes_over_hidden(C) && next.hidden_tiles > 0)
+        skip(task, next);
       else
-        store_then_weigh(task, next, last);
-      task = next;
+        go_on(task, next);
+      task = next.task;
     }
-    start_output(v_tile(), task.tiles > 1);
-    device::wgmma_wait<0>();
-    finish_output();
-    store(task);
+    end(task);
+    if (consumer_ == 0) take_turn();  // the last consumer's last pass is for nobody
     rewrite();
   }
 
  private:
   using S = Shared<C>;
 
-  /// From a task's last product to the next one's first weights. The next one's rows of Q have
-  /// landed long ago: their first scores are computed beside the last product.
-  void weigh_then_store(const Task& task, const Task& next, bool last_task) {
+  /// Of the next task, the warpgroup's: the producer has written it with this one's rows of Q.
+  Assignment assignment() const {
+    const Assignment& s_share = S::assignment(q_ring_, consumer_);
+    const Assignment share{
+        .task = {.index =
+                     static_cast<unsigned>(device::uniform(static_cast<int>(s_share.task.index))),
+                 .first_position = device::uniform(s_share.task.first_position),
+                 .first_key = device::uniform(s_share.task.first_key),
+                 .tiles = device::uniform(s_share.task.tiles)},
+        .hidden_tiles = passes_over_hidden(C) ? device::uniform(s_share.hidden_tiles) : 0,
+        .narrow = narrow_keys(C) < C.block_kv ? device::uniform(s_share.narrow) : 0};
+    device::warp_barrier();  // every lane has read it: lane 0 gives its place up, with the rows'
+    return share;
+  }
+
+  /// To a task's first weights, with nothing under way.
+  void begin(const Assignment& next) {
     wait_for_q();
-    multiply(first_operand(), task.tiles > 1, last_task && next.tiles == 1);
-    finish_products();
-    release_q(next.tiles == 1);
-    mask(next, 0);
+    take_turn();
+    start_scores(k_tile());
+    device::wgmma_wait<0>();
+    pass_turn();
+    finish_scores();
+    release_q(next.task.tiles == 1);
+    softmax_ = weigh_first(next, r_weights_);
+  }
+
+  /// The weights of a task's first tile, of which the warpgroup's rows may see but half.
+  Softmax<C> weigh_first(const Assignment& next, Weights<C>& r_weights) {
     Softmax<C> softmax;
+    if (narrow_keys(C) < C.block_kv && next.narrow != 0) {
+      mask<narrow_keys(C)>(next.task, 0);
+      softmax.template weigh_first<narrow_keys(C)>(r_scores_, params_.scale_log2e, r_weights);
+    } else {
+      mask(next.task, 0);
+      softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
+    }
+    return softmax;
+  }
+
+  /// From a task's last weights to its end.
+  void end(const Task& task) {
+    start_output(v_tile(), task.tiles > 1);
+    device::wgmma_wait<0>();
+    finish_output();
+    store(task);
+  }
+
+  /// From a task's last product to the next one's first weights, past tiles that the warpgroup's
+  /// rows do not see.
+  void skip(const Task& task, const Assignment& next) {
+    end(task);
+#pragma unroll 1
+    for (int tile = 0; tile < next.hidden_tiles; ++tile) {
+      take_turn();
+      pass_turn();
+      pass_over(k_ring_, barriers_.k_full, barriers_.k_empty);
+      pass_over(v_ring_, barriers_.v_full, barriers_.v_empty);
+    }
+    begin(next);
+  }
+  void pass_over(device::Ring<C.stages>& ring, device::Mbarrier (&full)[C.stages],
+                 device::Mbarrier (&empty)[C.stages]) {
+    device::wait_suspended(full[ring.stage], ring.parity);
+    device::warp_barrier();  // every lane has seen it: a stage may be filled twice meanwhile
+    release(empty[ring.stage]);
+    ring.advance();
+  }
+
+  /// From a task's last product to the next one's first weights.
+  void go_on(const Task& task, const Assignment& next) {
+    if constexpr (C.q_stages > 1)
+      weigh_then_store(task, next);
+    else
+      store_then_weigh(task, next);
+  }
+
+  /// The next one's rows of Q have landed long ago: their first scores are computed beside the last
+  /// product.
+  void weigh_then_store(const Task& task, const Assignment& next) {
+    wait_for_q();
+    multiply(first_operand(), task.tiles > 1);
+    finish_products();
+    release_q(next.task.tiles == 1);
     if constexpr (overlaps_output(C)) {
       Weights<C> r_weights;  // the product reads r_weights_
-      softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
+      const Softmax<C> softmax = weigh_first(next, r_weights);
       device::wgmma_wait<0>();
       finish_output();
       store(task);
       device::refill(r_weights_, r_weights);
+      softmax_ = softmax;
     } else {
-      softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
+      const Softmax<C> softmax = weigh_first(next, r_weights_);
       store(task);
+      softmax_ = softmax;
     }
-    softmax_ = softmax;
   }
 
   /// The same where they are only now being copied.
-  void store_then_weigh(const Task& task, const Task& next, bool last_task) {
+  void store_then_weigh(const Task& task, const Assignment& next) {
     start_output(v_tile(), task.tiles > 1);
     wait_for_q();
     take_turn();
     start_scores(k_tile());
     device::wgmma_wait<0>();
-    pass_turn(last_task && next.tiles == 1);
+    pass_turn();
     finish_scores();
-    release_q(next.tiles == 1);
+    release_q(next.task.tiles == 1);
     finish_output();
     store(task);
-    mask(next, 0);
-    softmax_ = Softmax<C>{};
-    softmax_.weigh_first(r_scores_, params_.scale_log2e, r_weights_);
+    softmax_ = weigh_first(next, r_weights_);
   }
 
   /// From the first tile's weights to the last one's, with the output of all before complete and
   /// rescaled. What the next turn's products begin with is known before the turn comes.
-  void weigh_tiles(const Task& task, bool last_task) {
+  void weigh_tiles(const Task& task) {
     device::MatrixDescriptor first = first_operand();
 #pragma unroll 1
     for (int tile = 1; tile < task.tiles; ++tile) {
       const bool last = tile == task.tiles - 1;
-      multiply(first, tile > 1, last && last_task);
+      multiply(first, tile > 1);
       finish_products();
       first = first_operand();
       release_q(last);
@@ -167,21 +229,20 @@ class Consumer {
   }
 
   /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
-  /// tile's weights are to overlap it. `first` is first_operand(), `last` says that no turn
-  /// follows.
-  void multiply(device::MatrixDescriptor first, bool accumulate, bool last) {
+  /// tile's weights are to overlap it. `first` is first_operand().
+  void multiply(device::MatrixDescriptor first, bool accumulate) {
     take_turn();
     if constexpr (overlaps_output(C)) {
       start_scores(first);
       start_output(v_tile(), accumulate);
       device::wgmma_wait<1>();
-      pass_turn(last);
+      pass_turn();
     } else {
       start_output(first, accumulate);
       start_scores(k_tile());
-      if constexpr (passes_turn_early(C)) pass_turn(last);
+      if constexpr (passes_turn_early(C)) pass_turn();
       device::wgmma_wait<0>();
-      if constexpr (!passes_turn_early(C)) pass_turn(last);
+      if constexpr (!passes_turn_early(C)) pass_turn();
     }
   }
   void finish_products() {
@@ -213,9 +274,7 @@ class Consumer {
     if constexpr (take_turns(C))
       device::named_barrier(turn_of(consumer_), 2 * device::warpgroup_threads);
   }
-  /// Nobody waits for the turn after the last.
-  void pass_turn(bool last) const {
-    if (consumer_ == C.consumers - 1 && last) return;
+  void pass_turn() const {
     if constexpr (take_turns(C))
       device::named_barrier_arrive(turn_of((consumer_ + 1) % C.consumers),
                                    2 * device::warpgroup_threads);
@@ -271,28 +330,28 @@ class Consumer {
     if (lane_ == 0) device::arrive(empty);
   }
 
-  /// Of the task's tile, the warp's first.
+  /// Of the warpgroup's rows, the warp's first.
   int warp_row() const {
-    return consumer_ * warpgroup_rows + device::warp_index() % 4 * 16;
+    return device::warp_index() % 4 * 16;
   }
 
   /// Hides what the lane's rows do not see of a tile, where the warpgroup's rows differ in it.
+  template <int Keys = C.block_kv>
   void mask(const Task& task, int tile) {
     const int key = first_key_of<C>(task, tile);
-    const int first = task.first_position + positions<C>(params_, consumer_);
+    const int first = task.first_position;
     const int last = first + positions<C>(params_, 1) - 1;
-    const Keys all = keys_between(params_, last, first);
-    if (key >= all.begin && key + C.block_kv <= all.end) return;
+    const auto all = keys_between(params_, last, first);
+    if (key >= all.begin && key + Keys <= all.end) return;
     const int own_key = key + device::sum_place(lane_, 0).column;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row =
           task.first_position + position_of<C>(params_, warp_row() + lane_ / 4 + half * 8);
-      const Keys seen = keys_between(params_, row, row);
-      hide_keys<C>(r_scores_, half, seen.begin - own_key, seen.end - own_key);
+      const auto seen = keys_between(params_, row, row);
+      hide_keys<C, Keys>(r_scores_, half, seen.begin - own_key, seen.end - own_key);
     }
   }
-
   /// Changes the sign of the warpgroup's rows of Q, whose bytes the swizzle only moves about.
   void flip_q_sign() const {
     auto* s_rows = reinterpret_cast<unsigned*>(S::q(q_stage_, consumer_));
@@ -336,14 +395,15 @@ class Consumer {
     if (!device::warp_any(not_finite_)) return;
 #pragma unroll 1
     for (Schedule<C> schedule(params_); schedule.has_task(); schedule.advance()) {
-      const Task task = task_of<C>(params_, schedule.index());
+      Task task = task_of<C>(params_, schedule.index());
+      task.first_position += positions<C>(params_, slot_of<C>(consumer_, schedule.round()));
 #pragma unroll 1
       for (int half = 0; half < 2; ++half)
         if (finishes(half)) rewrite_rows<C>(params_, task, warp_row() + half * 8, lane_);
     }
   }
 
-  const Params& params_;
+  const ParamsOf<C>& params_;
   Barriers<C>& barriers_ = S::barriers();
   int consumer_;
   int lane_;

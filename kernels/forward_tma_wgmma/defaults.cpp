@@ -34,7 +34,7 @@ Shapes shapes(int head_dim) {
             .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
             .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2},
             .long_from = 2048,
-            .long_from_masked = 4096,  // tiles that a mask crosses take three consumers longer
+            .long_from_masked = 1024,
             .short_from = 512};
   if (head_dim == 128) {
     const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};

@@ -71,7 +71,7 @@ class Launch final : public family::PreparedLaunch {
   void launch(std::span<const cuda::Kernel> kernels, const core::Arguments& arguments,
               cuda::StreamHandle stream) const override {
     const cuda::Kernel& kernel = kernels[0];
-    Params params = params_;
+    DealtParams params = params_;
     family::set_narrow_arguments(arguments, params);
     params.q_map = kernel.tensor_map(q_, arguments.q);
     // Without keys there may be no tensors; nothing is read then.
@@ -86,7 +86,7 @@ class Launch final : public family::PreparedLaunch {
   [[nodiscard]] std::vector<cuda::LaunchShape> shapes() const override { return {shape_}; }
 
  private:
-  Params params_;
+  DealtParams params_;
   cuda::TensorBox q_, k_, v_;
   cuda::LaunchShape shape_;
 };

@@ -7,32 +7,34 @@
 
 #include "core/error.h"
 #include "family/forward_call.h"
+#include "forward_tma_wgmma/balance.h"
 
 namespace flashcore::forward_tma_wgmma {
 namespace {
 
-constexpr double task_tiles = 0.6;  // what a task takes besides its tiles
+/// What a task takes besides its tiles, in keys (README.md has the measurements).
+constexpr double task_keys = 192;
 
-/// What each of a head's tasks takes, in their order: its last rows first.
-std::vector<double> costs_of(const Params& params, const Config& config) {
-  const int rows = block_q(config) >> params.tile_heads_log2;
-  std::vector<double> costs;
-  for (int block = static_cast<int>(params.q_blocks.value) - 1; block >= 0; --block) {
-    const int first = block * rows;
-    const auto keys = device::keys_between(params, first, device::last_row(params, first, rows));
-    costs.push_back(std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1) +
-                    task_tiles);
-  }
-  return costs;
+/// Of so many heads K and V are still in the second level cache when deferred tasks read them
+/// again; long rows have computation enough to read them from memory.
+unsigned near_heads(const core::Problem& problem) {
+  constexpr std::int64_t cached_bytes = 32 << 20;
+  constexpr std::int64_t long_rows = 2048;
+  constexpr auto all = std::numeric_limits<unsigned>::max();
+  if (problem.seq_kv >= long_rows) return all;
+  const std::int64_t head_bytes = problem.seq_kv * problem.head_dim * 2 * 2;
+  return static_cast<unsigned>(cached_bytes / std::max<std::int64_t>(head_bytes, 1));
 }
 
-double longest_of(const std::vector<double>& costs, unsigned tasks, unsigned blocks) {
-  std::vector<double> shares(blocks);
-  for (unsigned round = 0; round * blocks < tasks; ++round)
-    for (unsigned block = 0; block < blocks; ++block)
-      if (const unsigned task = task_of_round(round, block, blocks); task < tasks)
-        shares[block] += costs[task % costs.size()];
-  return *std::max_element(shares.begin(), shares.end());
+Deal deal_of(const DealtParams& params, const core::Problem& problem, const Config& config) {
+  constexpr unsigned most_tasks = 16384;  // of more, shares even out
+  const Deal round_by_round{.dealt = params.tasks, .whole = params.tasks};
+  if (params.tasks <= params.blocks || params.tasks > most_tasks ||
+      params.blocks > Deal::most_blocks)
+    return round_by_round;
+  const auto costs = costs_of(params, config);
+  if (std::equal(costs.begin() + 1, costs.end(), costs.begin())) return round_by_round;
+  return balanced(costs, params.tasks / params.q_blocks.value, near_heads(problem), params.blocks);
 }
 
 int tile_heads(const core::Problem& problem, const Config& config) {
@@ -60,29 +62,20 @@ std::int64_t tasks_of_warpgroups(const core::Problem& problem, const Config& con
   return tasks_of(problem, warpgroup_rows, tile_heads(problem, config));
 }
 
-double longest_share(const Params& params, const Config& config, unsigned blocks) {
-  return longest_of(costs_of(params, config), params.tasks, blocks);
+std::vector<double> costs_of(const DealtParams& params, const Config& config) {
+  const int rows = block_q(config) >> params.tile_heads_log2;
+  std::vector<double> costs;
+  for (int block = static_cast<int>(params.q_blocks.value) - 1; block >= 0; --block) {
+    const int first = block * rows - params.missing_positions;
+    const auto keys = device::keys_between(params, first, device::last_row(params, first, rows));
+    costs.push_back(std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1) +
+                    task_keys / config.block_kv);
+  }
+  return costs;
 }
 
-unsigned blocks_for(const Params& params, const Config& config, int multiprocessors) {
-  constexpr unsigned most_tasks = 16384;  // of more, shares even out
-  constexpr double gain = 0.98;           // for less, all multiprocessors take part
-  const auto all = static_cast<unsigned>(multiprocessors);
-  if (params.tasks <= all) return params.tasks;
-  if (params.tasks > most_tasks) return all;
-  const auto costs = costs_of(params, config);
-  if (std::equal(costs.begin() + 1, costs.end(), costs.begin())) return all;
-  unsigned best = all;
-  double shortest = longest_of(costs, params.tasks, all) * gain;
-  for (unsigned blocks = all - 1; blocks >= std::max(all * 3 / 4, 1U); --blocks)
-    if (const double longest = longest_of(costs, params.tasks, blocks); longest < shortest) {
-      best = blocks;
-      shortest = longest;
-    }
-  return best;
-}
-
-Params params_of(const core::Problem& problem, const Config& config, const core::GpuLimits& gpu) {
+DealtParams params_of(const core::Problem& problem, const Config& config,
+                      const core::GpuLimits& gpu) {
   const int heads = tile_heads(problem, config);
   const std::int64_t tasks = tasks_of(problem, block_q(config), heads);
   constexpr std::int64_t most_blocks = std::numeric_limits<int>::max();
@@ -90,7 +83,7 @@ Params params_of(const core::Problem& problem, const Config& config, const core:
     core::fail(core::Status::invalid_argument,
                "config: {} tasks of {} rows, kv_splits {}: {} needs more than {} blocks", tasks,
                block_q(config), config.kv_splits, problem.to_string(), most_blocks);
-  Params params;
+  DealtParams params;
   static_cast<device::NarrowParams&>(params) =
       family::narrow_params(problem, block_q(config) / heads);
   const std::int64_t tiles = group_tiles(problem, heads);
@@ -99,9 +92,12 @@ Params params_of(const core::Problem& problem, const Config& config, const core:
   params.tile_heads_log2 = std::countr_zero(static_cast<unsigned>(heads));
   params.warpgroup_positions = warpgroup_rows / heads;
   params.tasks = static_cast<unsigned>(tasks);
-  // Blocks stay for more tasks, unless keys are shared.
-  params.blocks =
-      config.kv_splits > 1 ? params.tasks : blocks_for(params, config, gpu.multiprocessors);
+  params.blocks = params.tasks;
+  if (!stays(config)) return params;
+  params.blocks = std::min(params.tasks, static_cast<unsigned>(gpu.multiprocessors));
+  params.missing_positions = static_cast<int>(params.q_blocks.value) * (block_q(config) / heads) -
+                             static_cast<int>(problem.seq_q);
+  params.deal = deal_of(params, problem, config);
   return params;
 }
 

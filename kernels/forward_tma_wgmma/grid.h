@@ -1,6 +1,8 @@
 // How a call is dealt to blocks.
 #pragma once
 
+#include <vector>
+
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "forward_tma_wgmma/config.h"
@@ -18,16 +20,12 @@ std::int64_t tasks_of(const core::Problem& problem, int rows, int heads = 1);
 /// The same for a Config's tiles with one consumer.
 std::int64_t tasks_of_warpgroups(const core::Problem& problem, const Config& config);
 
-/// The most tiles that one of so many blocks goes through, which take the tasks as task.h's
-/// Schedule deals them.
-double longest_share(const Params& params, const Config& config, unsigned blocks);
-
-/// One for each multiprocessor, or somewhat fewer where the lengths of a mask's rows would
-/// otherwise fall in step with the rounds and give some blocks all of the longest.
-unsigned blocks_for(const Params& params, const Config& config, int multiprocessors);
+/// What each of a head's tasks takes, in tiles, in their order: its last rows first.
+std::vector<double> costs_of(const DealtParams& params, const Config& config);
 
 /// All that does not differ from call to call, but the tensor maps. Throws invalid_argument for
 /// more blocks than a grid has.
-Params params_of(const core::Problem& problem, const Config& config, const core::GpuLimits& gpu);
+DealtParams params_of(const core::Problem& problem, const Config& config,
+                      const core::GpuLimits& gpu);
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -50,7 +50,8 @@ void init_other_barriers() {
 }
 
 template <Config C>
-__global__ void __launch_bounds__(threads(C), 1) forward(const __grid_constant__ Params params) {
+__global__ void __launch_bounds__(threads(C), 1)
+    forward(const __grid_constant__ ParamsOf<C> params) {
   static_assert(registers_suffice(C));
   Producer<C> producer(params);
   // One warp each: the first copies set out as early as they can.

@@ -3,15 +3,10 @@
 
 #include "device/attention/narrow_call.h"
 #include "device/tensor_map.h"
+#include "forward_tma_wgmma/config.h"
+#include "forward_tma_wgmma/deal.h"
 
 namespace flashcore::forward_tma_wgmma {
-
-/// The task that a block takes in a round: forth through the blocks in one and back in the next, so
-/// that whoever has a round's longest has the next one's shortest. `blocks` by reference: a kernel
-/// reads it among its arguments each time, rather than keep it.
-constexpr unsigned task_of_round(unsigned round, unsigned block, const unsigned& blocks) {
-  return round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
-}
 
 struct Params : device::NarrowParams {
   // Boxes of 64 columns, swizzled by 128 bytes: of q [batch, seq, heads, head_dim] by 64 rows, a
@@ -25,5 +20,23 @@ struct Params : device::NarrowParams {
   unsigned tasks = 0;           // of block_q rows
   unsigned blocks = 0;          // that take tasks, or clusters
 };
+
+/// The same for blocks that stay for task after task.
+struct DealtParams : Params {
+  int missing_positions = 0;  // of a head's first task, before its first row
+  Deal deal;
+};
+
+/// What kernels of a Config read: the fewer arguments, the sooner a launch is under way.
+template <bool Stays>
+struct ParamsOfBlocks {
+  using Type = Params;
+};
+template <>
+struct ParamsOfBlocks<true> {
+  using Type = DealtParams;
+};
+template <Config C>
+using ParamsOf = typename ParamsOfBlocks<stays(C)>::Type;
 
 }  // namespace flashcore::forward_tma_wgmma

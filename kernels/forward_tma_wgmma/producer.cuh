@@ -11,7 +11,7 @@ namespace flashcore::forward_tma_wgmma {
 template <Config C>
 class Producer {
  public:
-  explicit Producer(const Params& params) : params_(params), schedule_(params) {}
+  explicit Producer(const ParamsOf<C>& params) : params_(params), schedule_(params) {}
 
   /// The first copies, to places that nobody has used, by the thread that has initialised the
   /// barriers which announce them and before others know.
@@ -63,17 +63,32 @@ class Producer {
   /// it.
   template <bool waits = true>
   void copy_q() {
-    const TaskPlace place = place_of<C>(params_, schedule_.index());
-    const int first = static_cast<int>(place.q_block) * positions<C>(params_, C.consumers);
-#pragma unroll
+#pragma unroll 1
     for (int consumer = 0; consumer < C.consumers; ++consumer) {
       if (waits)
         device::wait_suspended(barriers_.q_empty[q_ring_.stage][consumer], q_ring_.parity ^ 1);
+      if constexpr (stays(C)) assign(consumer);
+      // Two tasks ahead of K's and V's, or with them.
+      const TaskPlace place = waits && C.q_stages > 1
+                                  ? place_of<C>(params_, device::opaque(schedule_.index()))
+                                  : place_;
+      const int slot = slot_of<C>(consumer, schedule_.round());
       copy_columns(params_.q_map, S::q(q_ring_.stage, consumer), q_column_bytes,
                    barriers_.q_full[q_ring_.stage][consumer], place.head,
-                   first + positions<C>(params_, consumer), place.batch);
+                   first_position_of<C>(params_, place) + positions<C>(params_, slot), place.batch);
     }
     q_ring_.advance();
+  }
+  /// Tells a consumer of its next task, with its rows of the one that the schedule is at.
+  void assign(int consumer) {
+    auto next_q = q_ring_;
+    next_q.advance();
+    const unsigned next = device::opaque(schedule_.next_index());
+    Assignment assignment{};  // without tiles
+    if (next < params_.tasks)
+      assignment = share_of<C>(params_, task_of<C>(params_, next),
+                               slot_of<C>(consumer, schedule_.round() + 1));
+    S::assignment(next_q, consumer) = assignment;
   }
   template <bool waits = true>
   void copy_k(int tile) {
@@ -92,7 +107,7 @@ class Producer {
     v_ring_.advance();
   }
 
-  const Params& params_;
+  const ParamsOf<C>& params_;
   Barriers<C>& barriers_ = S::barriers();
   Schedule<C> schedule_;
   Task task_;

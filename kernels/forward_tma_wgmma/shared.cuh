@@ -3,7 +3,9 @@
 
 #include "device/ptx/mbarrier.h"
 #include "device/ptx/thread.h"
+#include "device/tile/ring.h"
 #include "forward_tma_wgmma/layout.h"
+#include "forward_tma_wgmma/task.h"
 
 namespace flashcore::forward_tma_wgmma {
 
@@ -36,6 +38,13 @@ struct Shared {
   static unsigned char* k(int stage) { return at(map.s_k + stage * map.tile_bytes); }
   static unsigned char* v(int stage) { return at(map.s_v + stage * map.tile_bytes); }
   static unsigned char* parts(int consumer) { return at(map.s_parts + consumer * parts_bytes(C)); }
+  /// Comes with the rows of Q before those at the ring's place. There are twice as many places as
+  /// Q has, so that it can be read when those rows' place has been given up.
+  static Assignment& assignment(const device::Ring<C.q_stages>& ring, int consumer) {
+    static_assert(sizeof(Assignment) <= assignment_bytes);
+    const int place = (ring.parity * C.q_stages + ring.stage) * C.consumers + consumer;
+    return *reinterpret_cast<Assignment*>(at(map.s_assignments + place * assignment_bytes));
+  }
   static Barriers<C>& barriers() { return *reinterpret_cast<Barriers<C>*>(at(map.s_barriers)); }
 };
 

@@ -36,26 +36,27 @@ constexpr unsigned lane_keys_below(int key) {
 /// Sets the scores of keys outside [begin, end), which row `half` does not see, to -inf. The keys
 /// are counted from the first whose score this lane holds. By bits, which take an instruction for
 /// seven keys and one for each, where comparisons take three.
-template <Config C>
+template <Config C, int Keys>
 void hide_keys(Scores<C>& r_scores, int half, int begin, int end) {
 #pragma unroll
-  for (int first = 0; first < C.block_kv; first += 128) {
+  for (int first = 0; first < Keys; first += 128) {
     const unsigned seen = lane_keys_below(end - first) & ~lane_keys_below(begin - first);
 #pragma unroll
-    for (int i = first / 2; i < (first + 128) / 2 && i < C.block_kv / 2; ++i) {
+    for (int i = first / 2; i < (first + 128) / 2 && i < Keys / 2; ++i) {
       const int bit = i / 4 * 2 + i % 2 - first / 4;
       if (half_of(i) == half && (seen >> bit & 1U) == 0) r_scores[i] = -device::infinity;
     }
   }
 }
 
-/// The lane's weights of a tile in 16 bits, relative to `offsets`, and their sums for each row.
-template <Config C>
+/// The lane's weights of a tile in 16 bits, relative to `offsets`, and their sums for each row. Of
+/// keys beyond the first `Keys` the weights are 0.
+template <Config C, int Keys = C.block_kv>
 void exponentials(const Scores<C>& r_scores, float scale_log2e, const float (&offsets)[2],
                   Weights<C>& r_weights, float (&sums)[2]) {
   sums[0] = sums[1] = 0.0F;
 #pragma unroll
-  for (int i = 0; i < C.block_kv / 2; i += 2) {
+  for (int i = 0; i < Keys / 2; i += 2) {
     float weights[2];
 #pragma unroll
     for (int e = 0; e < 2; ++e) {
@@ -66,6 +67,8 @@ void exponentials(const Scores<C>& r_scores, float scale_log2e, const float (&of
     r_weights[i / 8][i / 2 % 4] =
         device::pack(device::Storage<C.element>{}, weights[0], weights[1]);
   }
+#pragma unroll
+  for (int i = Keys / 2; i < C.block_kv / 2; i += 2) r_weights[i / 8][i / 2 % 4] = 0;
 }
 
 /// A row's softmax while its keys pass by in tiles, for a lane's two rows.
@@ -81,17 +84,19 @@ struct Softmax {
   bool moved = false;  // whether any of the warp's factors is not 1
 
   /// Of a row's first tile: relative to 0, unless that makes weights too small, or too large.
+  template <int Keys = C.block_kv>
   void weigh_first(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     // Beside other warpgroups, registers do not suffice for both ways.
-    if constexpr (C.consumers > 1) return weigh_carefully(r_scores, scale_log2e, r_weights);
+    if constexpr (!weighs_relative_to_zero(C))
+      return weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
     const float offsets[2] = {};
     float sums[2];
-    exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+    exponentials<C, Keys>(r_scores, scale_log2e, offsets, r_weights, sums);
     bool suits = true;
     for (const float sum : sums) suits = suits && sum > smallest_sum && sum < largest_sum;
     // Of a row that a mask cuts short, some lanes have no key.
     if (device::warp_any(!suits) && !every_row_suits(sums))
-      return weigh_carefully(r_scores, scale_log2e, r_weights);
+      return weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
     for (int half = 0; half < 2; ++half)
       rows[half] = {.reference_max = 0.0F, .row_sum = sums[half]};
   }
@@ -104,7 +109,7 @@ struct Softmax {
     moved = false;
     // NaN, as for a row without a reference yet, is not small either.
     if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum))) {
-      weigh_carefully(r_scores, scale_log2e, r_weights);
+      weigh_carefully<C.block_kv>(r_scores, scale_log2e, r_weights);
       return;
     }
     rows[0].row_sum += sums[0];
@@ -130,13 +135,14 @@ struct Softmax {
 
   /// With the tile's maximum, which is taken for the reference where the one before has fallen
   /// behind.
+  template <int Keys>
   void weigh_carefully(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     float offsets[2];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       float largest[2] = {-device::infinity, -device::infinity};
 #pragma unroll
-      for (int i = 0; i < C.block_kv / 2; ++i)
+      for (int i = 0; i < Keys / 2; ++i)
         if (half_of(i) == half) largest[i % 2] = device::maximum(largest[i % 2], r_scores[i]);
       const float largest_of_row =
           device::row_maximum(device::maximum(largest[0], largest[1])) * scale_log2e;
@@ -144,7 +150,7 @@ struct Softmax {
       offsets[half] = rows[half].offset();
     }
     float sums[2];
-    exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+    exponentials<C, Keys>(r_scores, scale_log2e, offsets, r_weights, sums);
     moved = device::warp_any(factors[0] != 1.0F || factors[1] != 1.0F);
     rows[0].row_sum += sums[0];
     rows[1].row_sum += sums[1];

@@ -60,7 +60,7 @@ struct QueryRow {
 template <Config C>
 QueryRow query_row(const Params& params, const TaskPlace& place, int first_position, int row) {
   const int position = first_position + position_of<C>(params, row);
-  const bool in_sequence = position < seq_q(params);
+  const bool in_sequence = static_cast<unsigned>(position) < params.seq_q;
   if constexpr (C.pack_heads == 0) return {position, place.head, in_sequence};
   const int head = place.head + (row & ((1 << params.tile_heads_log2) - 1));
   const bool in_group = head - place.kv_head * static_cast<int>(params.group_size.value) <
@@ -77,10 +77,21 @@ struct Task {
   int tiles;      // of block_kv keys: at least one, which may see no keys
 };
 
+/// Of a head's blocks of positions the first may begin before its first row, none ends after the
+/// last.
 template <Config C>
-Task task_of(const Params& params, unsigned index) {
+int first_position_of(const ParamsOf<C>& params, const TaskPlace& place) {
+  const int first = static_cast<int>(place.q_block) * positions<C>(params, C.consumers);
+  if constexpr (stays(C))
+    return first - params.missing_positions;
+  else
+    return first;
+}
+
+template <Config C>
+Task task_of(const ParamsOf<C>& params, unsigned index) {
   const int count = positions<C>(params, C.consumers);
-  const int first = static_cast<int>(place_of<C>(params, index).q_block) * count;
+  const int first = first_position_of<C>(params, place_of<C>(params, index));
   const Keys keys = keys_between(params, first, last_row(params, first, count));
   const int tiles = (keys.count() + C.block_kv - 1) / C.block_kv;
   int begin = 0;
@@ -103,22 +114,68 @@ constexpr int first_key_of(const Task& task, int tile) {
   return task.first_key + (task.tiles - 1 - tile) * C.block_kv;
 }
 
-/// A block's tasks, or a cluster's: one of every round.
+/// A warpgroup's share of a task.
+struct Assignment {
+  Task task;         // from the warpgroup's first position on; its tiles, 0 where there is no task
+  int hidden_tiles;  // of the block's, before the first that the warpgroup's rows see
+  int narrow;        // whether they see no more of that than narrow_keys(C)
+};
+
+template <Config C>
+Assignment share_of(const ParamsOf<C>& params, const Task& task, int slot) {
+  Assignment share{.task = task, .hidden_tiles = 0, .narrow = 0};
+  share.task.first_position += positions<C>(params, slot);
+  const int last = share.task.first_position + positions<C>(params, 1) - 1;
+  const int end = keys_between(params, share.task.first_position, last).end;
+  if constexpr (passes_over_hidden(C))
+    while (share.task.tiles > 1 && end <= first_key_of<C>(share.task, 0)) {
+      --share.task.tiles;
+      ++share.hidden_tiles;
+    }
+  share.narrow = end <= first_key_of<C>(share.task, 0) + narrow_keys(C) ? 1 : 0;
+  return share;
+}
+
+/// Which of a task's 64 rows a consumer takes in a round.
+template <Config C>
+int slot_of(int consumer, unsigned round) {
+  if constexpr (!rotates(C)) return consumer;
+  return static_cast<int>((static_cast<unsigned>(consumer) + round) % C.consumers);
+}
+
+/// A block's tasks, or a cluster's only one.
 template <Config C>
 class Schedule {
  public:
-  explicit Schedule(const Params& params) : params_(params) {}
-
-  bool has_task() const { return index() < params_.tasks; }
-  unsigned index() const {
-    const auto block = static_cast<unsigned>(device::block_index()) / C.kv_splits;
-    return task_of_round(round_, block, params_.blocks);
+  explicit Schedule(const ParamsOf<C>& params) : params_(params) {
+    next_ = index_of(0);
+    advance();
   }
-  void advance() { ++round_; }
+
+  bool has_task() const { return index_ < params_.tasks; }
+  unsigned index() const { return index_; }
+  unsigned next_index() const { return next_; }
+  /// Of the task that it is at, from 0 on.
+  unsigned round() const { return round_ - 1; }
+  void advance() {
+    ++round_;
+    index_ = next_;
+    next_ = index_of(round_);
+  }
 
  private:
-  const Params& params_;
+  unsigned index_of(unsigned round) const {
+    const auto block = static_cast<unsigned>(device::block_index()) / C.kv_splits;
+    if constexpr (!stays(C))
+      return round == 0 ? block : params_.tasks;
+    else
+      return dealt_task(params_.deal, params_.tasks, params_.blocks, block, round);
+  }
+
+  const ParamsOf<C>& params_;
   unsigned round_ = 0;
+  unsigned index_ = 0;
+  unsigned next_ = 0;
 };
 
 }  // namespace flashcore::forward_tma_wgmma

@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <random>
 #include <vector>
 
 #include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "family/family.h"
+#include "forward_tma_wgmma/balance.h"
 #include "forward_tma_wgmma/config.h"
 #include "forward_tma_wgmma/defaults.h"
 #include "forward_tma_wgmma/grid.h"
@@ -45,13 +48,39 @@ TEST(ForwardTmaWgmma, NoBlockHasMuchMoreOfACausalMaskThanTheOthers) {
       const auto problem =
           square(16384 / seq, 2048 / head_dim, seq, head_dim, core::MaskKind::causal_top_left);
       const Config config = default_for(problem, hopper);
-      const Params params = params_of(problem, config, hopper);
-      const unsigned blocks = blocks_for(params, config, hopper.multiprocessors);
+      const DealtParams params = params_of(problem, config, hopper);
+      const auto shares = shares_of(params.deal, costs_of(params, config),
+                                    params.tasks / params.q_blocks.value, params.blocks);
       // What all multiprocessors would take that shared everything alike.
-      const double even = longest_share(params, config, 1) / hopper.multiprocessors;
-      EXPECT_LT(longest_share(params, config, blocks), even * 1.08)
-          << problem.to_string() << " on " << blocks;
+      const double even =
+          std::accumulate(shares.begin(), shares.end(), 0.0) / hopper.multiprocessors;
+      EXPECT_LT(*std::max_element(shares.begin(), shares.end()), even * 1.04)
+          << problem.to_string();
     }
+}
+
+TEST(ForwardTmaWgmma, EveryTaskOfADealIsTakenOnce) {
+  std::mt19937 random(4);
+  const auto any = [&](unsigned least, unsigned most) {
+    return std::uniform_int_distribution<unsigned>(least, most)(random);
+  };
+  for (int i = 0; i < 200; ++i) {
+    const unsigned blocks = any(1, Deal::most_blocks);
+    const unsigned heads = any(1, 60);
+    std::vector<double> costs(any(1, 40));
+    for (double& cost : costs) cost = any(1, 30);
+    std::sort(costs.rbegin(), costs.rend());
+    const Deal deal = balanced(costs, heads, any(1, 80), blocks);
+    const auto tasks = heads * static_cast<unsigned>(costs.size());
+    std::vector<int> taken(tasks);
+    for (unsigned block = 0; block < blocks; ++block)
+      for (unsigned round = 0;; ++round) {
+        const unsigned task = dealt_task(deal, tasks, blocks, block, round);
+        if (task >= tasks) break;
+        ++taken[task];
+      }
+    for (const int times : taken) ASSERT_EQ(times, 1) << tasks << " tasks, " << blocks << " blocks";
+  }
 }
 
 TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
@@ -73,12 +102,6 @@ TEST(ForwardTmaWgmma, FourConsumersTakeShortRowsThatFillTheirTilesAndNoMaskHides
   EXPECT_EQ(consumers(32, 512, core::MaskKind::causal_top_left), 2);
   EXPECT_EQ(consumers(2, 512, core::MaskKind::none), 2) << "128 tasks for 132 multiprocessors";
   EXPECT_EQ(consumers(8, 2048, core::MaskKind::none), 3);
-}
-
-TEST(ForwardTmaWgmma, OneMultiprocessorTakesEverything) {
-  const auto problem = square(1, 2, 512, 64, core::MaskKind::causal_top_left);
-  const Config config = default_for(problem, hopper);
-  EXPECT_EQ(blocks_for(params_of(problem, config, hopper), config, 1), 1U);
 }
 
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
@@ -118,7 +141,7 @@ TEST(ForwardTmaWgmma, ATileHoldsAGroupsHeadsWhereThatMakesFewerTasks) {
                                      1 << any(0, 13), any(1, 32) * 8);
     SCOPED_TRACE(problem.to_string());
     const Config config = default_for(problem, hopper);
-    const Params params = params_of(problem, config, hopper);
+    const DealtParams params = params_of(problem, config, hopper);
     const std::int64_t unpacked = tasks_of(problem, warpgroup_rows);
     const bool packs = tasks_of(problem, warpgroup_rows, packed_heads(problem)) < unpacked;
     const unsigned blocks = params.tasks * static_cast<unsigned>(config.kv_splits);

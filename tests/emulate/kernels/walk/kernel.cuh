@@ -11,10 +11,36 @@ template <Config C>
 void note_rows(const Params& params, const forward_tma_wgmma::TaskPlace& place,
                int first_position) {
   const auto& call = params.call;
-  for (int i = 0; i < block_q(C); ++i) {
+  for (int i = 0; i < forward_tma_wgmma::warpgroup_rows; ++i) {
     const auto row = forward_tma_wgmma::query_row<C>(call, place, first_position, i);
     const auto head = place.batch * static_cast<int>(call.heads_q.value) + row.head;
     if (row.exists) ++params.g_rows[head * call.seq_q + row.position];
+  }
+}
+
+/// Whether keys are left out that the warpgroup's rows see.
+template <Config C>
+bool hides_seen_keys(const Params& params, const forward_tma_wgmma::Task& task,
+                     const forward_tma_wgmma::Assignment& share) {
+  namespace family = forward_tma_wgmma;
+  if (share.task.tiles < 1 || share.task.tiles + share.hidden_tiles != task.tiles) return true;
+  const int first = share.task.first_position;
+  const int last = first + family::positions<C>(params.call, 1) - 1;
+  const int end = family::keys_between(params.call, first, last).end;
+  const int first_hidden = family::first_key_of<C>(share.task, 0) +
+                           (share.narrow != 0 ? family::narrow_keys(C) : C.block_kv);
+  return (share.narrow != 0 || share.hidden_tiles > 0) && end > first_hidden;
+}
+
+/// Of the consumers' shares of a task.
+template <Config C>
+void walk_shares(const Params& params, const forward_tma_wgmma::Task& task, unsigned round) {
+  namespace family = forward_tma_wgmma;
+  for (int consumer = 0; consumer < C.consumers; ++consumer) {
+    const auto share = family::share_of<C>(params.call, task, family::slot_of<C>(consumer, round));
+    if (hides_seen_keys<C>(params, task, share)) ++params.g_wrong[device::block_index()];
+    if (device::cluster_rank() == 0)
+      note_rows<C>(params, family::place_of<C>(params.call, task.index), share.task.first_position);
   }
 }
 
@@ -29,7 +55,7 @@ void walk(const Params& params) {
     for (int tile = 1; tile < task.tiles; ++tile)
       if (family::first_key_of<C>(task, tile) + C.block_kv !=
           family::first_key_of<C>(task, tile - 1))
-        ++params.g_unequal[block];
+        ++params.g_wrong[block];
     if (count < params.most_steps)
       params.g_steps[block * params.most_steps + count] = {
           .rank = device::cluster_rank(),
@@ -40,7 +66,7 @@ void walk(const Params& params) {
           .first_position = task.first_position,
           .last_tile = family::first_key_of<C>(task, task.tiles - 1),
           .tiles = task.tiles};
-    if (device::cluster_rank() == 0) note_rows<C>(params, place, task.first_position);
+    walk_shares<C>(params, task, schedule.round());
     ++count;
   }
   params.g_counts[block] = count;

@@ -31,12 +31,12 @@ struct Step {
 };
 
 struct Params {
-  forward_tma_wgmma::Params call;
+  forward_tma_wgmma::DealtParams call;
   int config;      // its place among configs
   int most_steps;  // of a block
   Step* g_steps;   // [blocks][most_steps]
   int* g_counts;   // [blocks]: how many each has taken
-  int* g_unequal;  // [blocks]: how many tiles do not lie side by side
+  int* g_wrong;    // [blocks]: tiles that do not lie side by side, or are hidden from who sees them
   int* g_rows;     // [batch][heads_q][seq_q]: how often a query row is one of a task
 };
 
