@@ -19,6 +19,9 @@ struct Config {
   /// A tile is weighed beside the product of the one before, with registers for both tiles'
   /// weights; otherwise after it.
   int overlap_output = 1;
+  /// Blocks stay for task after task; otherwise each takes one, by a shorter program. Those of a
+  /// cluster never stay.
+  int persistent = 1;
 };
 
 template <typename C, typename Visit>
@@ -32,6 +35,7 @@ constexpr void for_each_field(C& config, Visit&& visit) {
   visit("kv_splits", config.kv_splits);
   visit("pack_heads", config.pack_heads);
   visit("overlap_output", config.overlap_output);
+  visit("persistent", config.persistent);
 }
 
 inline constexpr int warpgroup_rows = 64;
@@ -66,9 +70,8 @@ constexpr bool passes_turn_early(const Config& config) {
 constexpr bool overlaps_output(const Config& config) {
   return config.overlap_output != 0;
 }
-/// A block stays for task after task, unless its keys are a share of a cluster's.
 constexpr bool stays(const Config& config) {
-  return config.kv_splits == 1;
+  return config.persistent != 0 && config.kv_splits == 1;
 }
 /// Tiles that a mask hides from all rows of a warpgroup are passed over by it alone.
 constexpr bool passes_over_hidden(const Config& config) {

@@ -1,6 +1,8 @@
 #include "forward_tma_wgmma/defaults.h"
 
+#include <limits>
 #include <optional>
+#include <vector>
 
 #include "family/forward_call.h"
 #include "forward_tma_wgmma/grid.h"
@@ -11,46 +13,46 @@ namespace {
 using core::GpuLimits;
 using core::Problem;
 
-/// The shapes of a head_dim's Configs, by what they are for (README.md has the measurements).
+/// Of rows enough for every multiprocessor. README.md has the measurements.
+struct ManyRows {
+  Config config;
+  double pace = 1;        // what each key takes of a row, beside others of the head_dim
+  std::int64_t from = 0;  // keys that a row has at least
+  bool takes_masked = true;
+};
+
+/// A head_dim's Configs, by what they are for.
 struct Shapes {
-  Config many;          // rows enough for every multiprocessor
-  Config long_rows;     // the same with many keys to each row
-  Config short_rows;    // the same with few, and no mask
-  Config few;           // fewer
+  std::vector<ManyRows> many;
+  Config few;           // too few rows for two consumers on most multiprocessors
   Config split;         // so few that two blocks can share each row's keys
   Config split_masked;  // the same with so few keys that a mask hides half of a block's
-  // The keys from which on a row is of its kind; 0 where no Config is for that kind.
-  std::int64_t long_from = 0;
-  std::int64_t long_from_masked = 0;  // the same where a mask hides some
-  std::int64_t short_from = 0;
 };
 
 Shapes shapes(int head_dim) {
-  if (head_dim == 64)
-    return {.many = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
-            .long_rows = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
-            .short_rows = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
+  if (head_dim == 64) {
+    constexpr std::int64_t short_rows = 512;  // shorter ones wait for memory
+    return {.many = {{.config = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
+                      .pace = 1.14},
+                     {.config = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
+                      .from = short_rows},
+                     {.config = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
+                      .pace = 1.06,
+                      .from = short_rows,
+                      .takes_masked = false}},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
             .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
-            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2},
-            .long_from = 2048,
-            .long_from_masked = 1024,
-            .short_from = 512};
+            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
+  }
   if (head_dim == 128) {
     const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};
-    return {.many = {.consumers = 2, .block_kv = 128, .stages = 2, .q_stages = 2},
-            .long_rows = {.consumers = 2, .block_kv = 128, .stages = 3},
-            .short_rows = {},
+    return {.many = {{.config = {.consumers = 2, .block_kv = 128, .stages = 3}}},
             .few = {.consumers = 1, .block_kv = 128, .stages = 2},
             .split = split,
-            .split_masked = split,
-            .long_from = 512,
-            .long_from_masked = 1024};
+            .split_masked = split};
   }
   const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
-  return {.many = {.consumers = 2, .block_kv = 64, .stages = 2},
-          .long_rows = {},
-          .short_rows = {},
+  return {.many = {{.config = {.consumers = 2, .block_kv = 64, .stages = 2}}},
           .few = {.consumers = 1, .block_kv = 64, .stages = 2},
           .split = split,
           .split_masked = split};
@@ -61,28 +63,18 @@ bool has_mask(const Problem& problem) {
   return band.high < problem.seq_kv - 1 || band.low > 1 - problem.seq_q;
 }
 
-/// Whether rows have so many keys; of 0, none have.
-bool reaches(std::int64_t seq_kv, std::int64_t from) {
-  return from > 0 && seq_kv >= from;
-}
-
-/// Those beyond the sequences' ends included.
-std::int64_t computed_rows(const Problem& problem, const Config& config) {
-  return tasks_of(problem, block_q(config)) * block_q(config);
-}
-
-/// The Config for rows enough for every multiprocessor.
-const Config& many_rows(const Problem& problem, const Shapes& shape, const GpuLimits& gpu) {
-  const auto enough = [&](const Config& config) {
-    return tasks_of(problem, block_q(config)) >= std::int64_t{gpu.multiprocessors} * 2;
+/// The Config for rows enough for every multiprocessor: the one whose longest share is done first.
+const Config& many_rows(const Problem& problem, const std::vector<ManyRows>& many,
+                        const GpuLimits& gpu) {
+  const auto time = [&](const ManyRows& rows) {
+    if (problem.seq_kv < rows.from || (has_mask(problem) && !rows.takes_masked))
+      return std::numeric_limits<double>::infinity();
+    return longest_share(problem, rows.config, gpu) * block_q(rows.config) * rows.pace;
   };
-  const bool masked = has_mask(problem);
-  if (reaches(problem.seq_kv, masked ? shape.long_from_masked : shape.long_from))
-    return enough(shape.long_rows) ? shape.long_rows : shape.many;
-  const bool shorts =
-      !masked && reaches(problem.seq_kv, shape.short_from) && enough(shape.short_rows) &&
-      computed_rows(problem, shape.short_rows) <= computed_rows(problem, shape.many);
-  return shorts ? shape.short_rows : shape.many;
+  const ManyRows* best = &many.front();
+  for (const ManyRows& rows : many)
+    if (time(rows) < time(*best)) best = &rows;
+  return best->config;
 }
 
 /// The same for so few keys that one small tile holds them.
@@ -135,10 +127,11 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   Config config = shape.few;
   // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
   const std::int64_t multiprocessors = gpu.multiprocessors;
+  const Config& two = shape.many.front().config;
   if (const auto few = few_queries(problem, shape, gpu)) {
     config = *few;
-  } else if (tasks_of(problem, block_q(shape.many)) * 4 >= multiprocessors * 3) {
-    config = many_rows(problem, shape, gpu);
+  } else if (tasks_of(problem, block_q(two)) * 4 >= multiprocessors * 3) {
+    config = many_rows(problem, shape.many, gpu);
   } else if (problem.seq_kv <= tiny_block_kv) {
     config = tiny(shape.few);
   } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
@@ -146,6 +139,7 @@ Config default_for(const Problem& problem, const GpuLimits& gpu) {
   }
   config.element = family::element_of(problem.dtype);
   config.head_dim = head_dim;
+  if (config.kv_splits == 1 && tasks_of(problem, config) <= multiprocessors) config.persistent = 0;
   return config;
 }
 
@@ -154,12 +148,15 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.many, shape.few, tiny(shape.few), shape.split,
-                                  packed(shape.few, 1)};
+      std::vector<Config> of_head{shape.few, tiny(shape.few), packed(shape.few, 1)};
+      for (const ManyRows& rows : shape.many) of_head.push_back(rows.config);
+      for (std::size_t i = 0, count = of_head.size(); i < count; ++i) {
+        of_head.push_back(of_head[i]);
+        of_head.back().persistent = 0;
+      }
+      of_head.push_back(shape.split);
       for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
-      if (shape.long_from > 0) of_head.push_back(shape.long_rows);
       if (head_dim == 64) of_head.push_back(shape.split_masked);
-      if (shape.short_from > 0) of_head.push_back(shape.short_rows);
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

@@ -113,6 +113,25 @@ int registers_needed(const Config& config) {
   return all + q + config.head_dim / 8 + (config.q_stages > 1 ? 40 : 24);
 }
 
+/// The Configs of these tiles and stages.
+void add_candidates(Config config, const Problem& problem, const GpuLimits& gpu,
+                    std::vector<Config>& configs) {
+  config.kv_splits = 1;
+  for (config.consumers = 1; config.consumers <= 4; ++config.consumers) {
+    config.persistent = 1;
+    for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages) configs.push_back(config);
+    config.q_stages = 1;  // a block with one task needs no more
+    config.persistent = 0;
+    if (tasks_of(problem, config) <= std::int64_t{gpu.multiprocessors} * 2)
+      configs.push_back(config);
+  }
+  config.persistent = 1;
+  if (config.block_kv != 64 && config.block_kv != 128) return;
+  for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
+    for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2)
+      configs.push_back(config);
+}
+
 class ForwardTmaWgmma final : public family::TypedFamily<Config> {
  public:
   [[nodiscard]] std::string_view name() const override { return "forward_tma_wgmma"; }
@@ -165,6 +184,8 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
       return Support::no("pack_heads {} is neither 0 nor 1", config.pack_heads);
     if (config.overlap_output != 0 && config.overlap_output != 1)
       return Support::no("overlap_output {} is neither 0 nor 1", config.overlap_output);
+    if (config.persistent != 0 && config.persistent != 1)
+      return Support::no("persistent {} is neither 0 nor 1", config.persistent);
     const int registers = registers_needed(config);
     if (registers > consumer_registers(config))
       return Support::no("a thread would hold about {} registers of {}", registers,
@@ -180,27 +201,14 @@ class ForwardTmaWgmma final : public family::TypedFamily<Config> {
                                                const GpuLimits& gpu) const override {
     std::vector<Config> configs;
     Config config = choose_default(problem, gpu);
-    const bool may_pack = problem.group_size() > 1 || config.pack_heads != 0;
-    config.pack_heads = 0;
-    for (config.overlap_output = 0; config.overlap_output <= 1; ++config.overlap_output)
-      for (const int block_kv : {64, 96, 128, 192})
-        for (config.stages = 1; config.stages <= 4; ++config.stages) {
-          config.block_kv = block_kv;
-          config.kv_splits = 1;
-          for (config.consumers = 1; config.consumers <= 4; ++config.consumers)
-            for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages)
-              configs.push_back(config);
-          config.q_stages = 1;  // a block of a cluster has one task
-          if (block_kv == 64 || block_kv == 128)
-            for (config.consumers = 1; config.consumers <= 2; ++config.consumers)
-              for (config.kv_splits = 2; config.kv_splits <= 8; config.kv_splits *= 2)
-                configs.push_back(config);
-        }
-    if (may_pack)
-      for (std::size_t i = 0, count = configs.size(); i < count; ++i) {
-        configs.push_back(configs[i]);
-        configs.back().pack_heads = 1;
-      }
+    const int most_packed = problem.group_size() > 1 || config.pack_heads != 0 ? 1 : 0;
+    for (config.pack_heads = 0; config.pack_heads <= most_packed; ++config.pack_heads)
+      for (config.overlap_output = 0; config.overlap_output <= 1; ++config.overlap_output)
+        for (const int block_kv : {64, 96, 128, 192})
+          for (config.stages = 1; config.stages <= 4; ++config.stages) {
+            config.block_kv = block_kv;
+            add_candidates(config, problem, gpu, configs);
+          }
     return configs;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "core/error.h"
@@ -13,7 +14,7 @@ namespace flashcore::forward_tma_wgmma {
 namespace {
 
 /// What a task takes besides its tiles, in keys (README.md has the measurements).
-constexpr double task_keys = 192;
+constexpr int task_keys = 192;
 
 /// Of so many heads K and V are still in the second level cache when deferred tasks read them
 /// again; long rows have computation enough to read them from memory.
@@ -26,6 +27,10 @@ unsigned near_heads(const core::Problem& problem) {
   return static_cast<unsigned>(cached_bytes / std::max<std::int64_t>(head_bytes, 1));
 }
 
+bool all_equal(const std::vector<double>& costs) {
+  return std::equal(costs.begin() + 1, costs.end(), costs.begin());
+}
+
 Deal deal_of(const DealtParams& params, const core::Problem& problem, const Config& config) {
   constexpr unsigned most_tasks = 16384;  // of more, shares even out
   const Deal round_by_round{.dealt = params.tasks, .whole = params.tasks};
@@ -33,7 +38,7 @@ Deal deal_of(const DealtParams& params, const core::Problem& problem, const Conf
       params.blocks > Deal::most_blocks)
     return round_by_round;
   const auto costs = costs_of(params, config);
-  if (std::equal(costs.begin() + 1, costs.end(), costs.begin())) return round_by_round;
+  if (all_equal(costs)) return round_by_round;
   return balanced(costs, params.tasks / params.q_blocks.value, near_heads(problem), params.blocks);
 }
 
@@ -58,6 +63,10 @@ std::int64_t tasks_of(const core::Problem& problem, int rows, int heads) {
          problem.batch;
 }
 
+std::int64_t tasks_of(const core::Problem& problem, const Config& config) {
+  return tasks_of(problem, block_q(config), tile_heads(problem, config));
+}
+
 std::int64_t tasks_of_warpgroups(const core::Problem& problem, const Config& config) {
   return tasks_of(problem, warpgroup_rows, tile_heads(problem, config));
 }
@@ -68,35 +77,59 @@ std::vector<double> costs_of(const DealtParams& params, const Config& config) {
   for (int block = static_cast<int>(params.q_blocks.value) - 1; block >= 0; --block) {
     const int first = block * rows - params.missing_positions;
     const auto keys = device::keys_between(params, first, device::last_row(params, first, rows));
-    costs.push_back(std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1) +
-                    task_keys / config.block_kv);
+    const int tiles = std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1);
+    costs.push_back(tiles * config.block_kv + task_keys);
   }
   return costs;
 }
 
-DealtParams params_of(const core::Problem& problem, const Config& config,
-                      const core::GpuLimits& gpu) {
+namespace {
+
+/// All but how many tasks there are and how they are dealt.
+DealtParams undealt(const core::Problem& problem, const Config& config) {
   const int heads = tile_heads(problem, config);
-  const std::int64_t tasks = tasks_of(problem, block_q(config), heads);
-  constexpr std::int64_t most_blocks = std::numeric_limits<int>::max();
-  if (tasks > most_blocks / config.kv_splits)
-    core::fail(core::Status::invalid_argument,
-               "config: {} tasks of {} rows, kv_splits {}: {} needs more than {} blocks", tasks,
-               block_q(config), config.kv_splits, problem.to_string(), most_blocks);
+  const int positions = block_q(config) / heads;
   DealtParams params;
-  static_cast<device::NarrowParams&>(params) =
-      family::narrow_params(problem, block_q(config) / heads);
+  static_cast<device::NarrowParams&>(params) = family::narrow_params(problem, positions);
   const std::int64_t tiles = group_tiles(problem, heads);
   params.group_tiles = device::make_divisor(static_cast<unsigned>(tiles));
   params.head_tiles = device::make_divisor(static_cast<unsigned>(tiles * problem.heads_kv));
   params.tile_heads_log2 = std::countr_zero(static_cast<unsigned>(heads));
   params.warpgroup_positions = warpgroup_rows / heads;
+  if (stays(config))
+    params.missing_positions =
+        static_cast<int>(params.q_blocks.value) * positions - static_cast<int>(problem.seq_q);
+  return params;
+}
+
+}  // namespace
+
+double longest_share(const core::Problem& problem, const Config& config,
+                     const core::GpuLimits& gpu) {
+  const auto costs = costs_of(undealt(problem, config), config);
+  const std::int64_t tasks = tasks_of(problem, config);
+  const std::int64_t multiprocessors = gpu.multiprocessors;
+  const std::int64_t rounds = (tasks + multiprocessors - 1) / multiprocessors;
+  if (all_equal(costs)) return costs.front() * static_cast<double>(rounds);
+  const double mean =
+      std::accumulate(costs.begin(), costs.end(), 0.0) / static_cast<double>(costs.size());
+  return std::max(*std::max_element(costs.begin(), costs.end()),
+                  mean * static_cast<double>(tasks) / static_cast<double>(multiprocessors));
+}
+
+DealtParams params_of(const core::Problem& problem, const Config& config,
+                      const core::GpuLimits& gpu) {
+  const std::int64_t tasks = tasks_of(problem, config);
+  constexpr std::int64_t most_blocks = std::numeric_limits<int>::max();
+  if (tasks > most_blocks / config.kv_splits)
+    core::fail(core::Status::invalid_argument,
+               "config: {} tasks of {} rows, kv_splits {}: {} needs more than {} blocks", tasks,
+               block_q(config), config.kv_splits, problem.to_string(), most_blocks);
+  DealtParams params = undealt(problem, config);
   params.tasks = static_cast<unsigned>(tasks);
   params.blocks = params.tasks;
   if (!stays(config)) return params;
   params.blocks = std::min(params.tasks, static_cast<unsigned>(gpu.multiprocessors));
-  params.missing_positions = static_cast<int>(params.q_blocks.value) * (block_q(config) / heads) -
-                             static_cast<int>(problem.seq_q);
   params.deal = deal_of(params, problem, config);
   return params;
 }

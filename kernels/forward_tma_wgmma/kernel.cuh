@@ -1,13 +1,15 @@
 // Attention on Hopper: one thread starts tensor copies (TMA), warpgroups multiply (WGMMA) what they
 // bring.
 //
-// A task is block_q = 64 * consumers query rows of one head; a block stays and takes tasks one
-// after the other. Dataflow, for each tile of block_kv keys, the last first:
+// A task is block_q = 64 * consumers query rows of one head; a persistent block takes tasks one
+// after the other, others one. Dataflow, for each tile of block_kv keys, the last first:
 //   global K, V -> (tensor copy, stages ahead) shared, swizzled -> Q K^T -> softmax -> P V,
 // scores, weights and output in registers. While a consumer weighs, the other consumers' products
 // run, and with overlap_output its own P V of the tile before.
 #pragma once
 
+#include "device/attention/narrow_call.h"
+#include "device/ptx/arguments.h"
 #include "device/ptx/dependent_launch.h"
 #include "device/ptx/warpgroup.h"
 #include "device/tile/warpgroup.h"
@@ -49,6 +51,18 @@ void init_other_barriers() {
   device::fence_barrier_init();
 }
 
+/// By warps that have nothing else to do before the block's barrier, a line each. Blocks that do
+/// not share keys are not sooner done for it.
+template <Config C>
+void fetch_arguments(const ParamsOf<C>& params) {
+  constexpr int line_bytes = 64;
+  constexpr int bytes = sizeof(Params) - 3 * sizeof(device::TensorMap);  // without those at the end
+  const int first = (device::warp_index() - 2) * line_bytes;
+  if (first < bytes)
+    device::touch(*reinterpret_cast<const unsigned*>(
+        reinterpret_cast<const unsigned char*>(&params) + first));
+}
+
 template <Config C>
 __global__ void __launch_bounds__(threads(C), 1)
     forward(const __grid_constant__ ParamsOf<C> params) {
@@ -61,6 +75,8 @@ __global__ void __launch_bounds__(threads(C), 1)
     producer.start();
   } else if (device::thread_index() == 32) {
     init_other_barriers<C>();
+  } else if (C.kv_splits > 1 && device::warp_index() >= 2) {
+    fetch_arguments<C>(params);
   }
   device::block_barrier();  // the barriers are initialised
   device::allow_successor();

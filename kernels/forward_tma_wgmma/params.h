@@ -8,17 +8,18 @@
 
 namespace flashcore::forward_tma_wgmma {
 
+/// What the first copies need lies side by side: a launch finds the cache of its arguments empty.
 struct Params : device::NarrowParams {
-  // Boxes of 64 columns, swizzled by 128 bytes: of q [batch, seq, heads, head_dim] by 64 rows, a
-  // tile's heads at one position after the other; of k and v [batch, heads, seq, head_dim] by
-  // block_kv.
-  device::TensorMap q_map, k_map, v_map;
   device::Divisor head_tiles;   // of a batch's query heads: each alone, unless a tile packs them
   device::Divisor group_tiles;  // of a key head's
   int tile_heads_log2 = 0;
   int warpgroup_positions = 0;  // of its 64 rows
   unsigned tasks = 0;           // of block_q rows
   unsigned blocks = 0;          // that take tasks, or clusters
+  // Boxes of 64 columns, swizzled by 128 bytes: of q [batch, seq, heads, head_dim] by 64 rows, a
+  // tile's heads at one position after the other; of k and v [batch, heads, seq, head_dim] by
+  // block_kv.
+  device::TensorMap q_map, k_map, v_map;
 };
 
 /// The same for blocks that stay for task after task.

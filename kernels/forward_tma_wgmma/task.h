@@ -152,7 +152,8 @@ class Schedule {
     advance();
   }
 
-  bool has_task() const { return index_ < params_.tasks; }
+  /// Without a look at the arguments, which come late, where there are as many blocks as tasks.
+  bool has_task() const { return stays(C) ? index_ < params_.tasks : round_ == 1; }
   unsigned index() const { return index_; }
   unsigned next_index() const { return next_; }
   /// Of the task that it is at, from 0 on.
@@ -167,7 +168,7 @@ class Schedule {
   unsigned index_of(unsigned round) const {
     const auto block = static_cast<unsigned>(device::block_index()) / C.kv_splits;
     if constexpr (!stays(C))
-      return round == 0 ? block : params_.tasks;
+      return block;
     else
       return dealt_task(params_.deal, params_.tasks, params_.blocks, block, round);
   }

@@ -3,12 +3,14 @@
 // breaks another of the emulator's rules.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "emulated_call.h"
 #include "gate/accuracy.h"
+#include "gate/random_problem.h"
 #include "support/problem_count.h"
 
 namespace flashcore::emulate {
@@ -110,7 +112,7 @@ TEST_P(Protocols, TasksOfDifferentLengthGiveOneResult) {
   const std::int64_t rows = 2 * 64 * field("consumers") + 5;
   const auto problem = problem_of(rows, 3 * field("block_kv") + 7, causal);
   const auto shape = hopper_family().prepare(problem, GetParam().config, hopper_of(2))->shapes()[0];
-  if (field("kv_splits") == 1) {
+  if (field("kv_splits") == 1 && field("persistent") == 1) {
     ASSERT_EQ(shape.grid, 2U) << "blocks do not stay";
   }
   expect_one_result(problem);
@@ -120,6 +122,34 @@ TEST_P(Protocols, TasksOfDifferentLengthGiveOneResult) {
 /// their rows of Q, whose place the next task's copy takes.
 TEST_P(Protocols, TasksOfOneTileGiveOneResult) {
   expect_one_result(problem_of(2 * 64 * field("consumers") + 1, field("block_kv") - 9), -1.0F);
+}
+
+/// Windows, groups of heads and lengths that leave blocks tasks with hidden and with half tiles.
+TEST(PersistentBlocks, RandomProblemsOfManyTasksAgreeWithTheOracle) {
+  std::vector<family::ConfigFields> configs;
+  for (const auto& config : hopper_family().shipped_configs(hopper_of(132)))
+    if (config.at("persistent") == 1 && config.at("kv_splits") == 1 && config.at("element") == 0)
+      configs.push_back(config);
+  ASSERT_GE(configs.size(), 6U);
+  constexpr std::array dtypes{core::Dtype::float16};
+  for (std::uint64_t seed = 0; seed < test::problem_count(4 * configs.size()); ++seed) {
+    const auto& config = configs[seed % configs.size()];
+    const auto problem = gate::random_problem(seed, {.max_batch = 2,
+                                                     .max_heads_kv = 2,
+                                                     .max_group = 2,
+                                                     .max_seq = 600,
+                                                     .max_head_dim = config.at("head_dim"),
+                                                     .head_dim_multiple = 8,
+                                                     .dtypes = dtypes});
+    ASSERT_TRUE(hopper_family().supports(problem, hopper_of(2)));
+    SCOPED_TRACE(problem.to_string() + ' ' + config.to_string());
+    EmulatedCall emulated(hopper_family(), config, problem, jit::embedded_sources(), hopper_of(2));
+    auto call = core::HostCall::random(problem, seed);
+    emulated.run(call, seed);
+    ASSERT_EQ(emulated.findings(), "");
+    const auto accuracy = gate::check_accuracy(call, true, true);
+    ASSERT_TRUE(accuracy.correct) << accuracy.reason;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Hopper, Protocols, ::testing::ValuesIn(protocols()), protocol_name);

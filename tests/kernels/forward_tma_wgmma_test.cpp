@@ -92,16 +92,27 @@ TEST(ForwardTmaWgmma, EqualRowsAndFewTasksTakeAllTheyCan) {
   EXPECT_EQ(params_of(few, small, hopper).blocks, 64U);
 }
 
-TEST(ForwardTmaWgmma, FourConsumersTakeShortRowsThatFillTheirTilesAndNoMaskHides) {
-  const auto consumers = [](int batch, int seq, core::MaskKind mask) {
-    return default_for(square(batch, 32, seq, 64, mask), hopper).consumers;
+TEST(ForwardTmaWgmma, TheConsumersWhoseLongestShareIsDoneFirstTakeACall) {
+  const auto consumers = [](int batch, int heads, int seq, core::MaskKind mask) {
+    return default_for(square(batch, heads, seq, 64, mask), hopper).consumers;
   };
-  EXPECT_EQ(consumers(32, 512, core::MaskKind::none), 4);
-  EXPECT_EQ(consumers(16, 1024, core::MaskKind::none), 4);
-  EXPECT_EQ(consumers(32, 520, core::MaskKind::none), 2) << "768 rows for 520";
-  EXPECT_EQ(consumers(32, 512, core::MaskKind::causal_top_left), 2);
-  EXPECT_EQ(consumers(2, 512, core::MaskKind::none), 2) << "128 tasks for 132 multiprocessors";
-  EXPECT_EQ(consumers(8, 2048, core::MaskKind::none), 3);
+  EXPECT_EQ(consumers(32, 32, 512, core::MaskKind::none), 4);
+  EXPECT_EQ(consumers(16, 32, 1024, core::MaskKind::none), 4);
+  EXPECT_EQ(consumers(32, 32, 520, core::MaskKind::none), 3) << "576 rows, not 640 or 768";
+  EXPECT_EQ(consumers(32, 32, 256, core::MaskKind::none), 2) << "too short for more";
+  EXPECT_EQ(consumers(8, 32, 2048, core::MaskKind::none), 3);
+  EXPECT_EQ(consumers(32, 32, 512, core::MaskKind::causal_top_left), 2);
+  EXPECT_EQ(consumers(16, 32, 1024, core::MaskKind::causal_top_left), 3);
+  EXPECT_EQ(consumers(1, 8, 2048, core::MaskKind::none), 2) << "128 tasks at once, not 88";
+  EXPECT_EQ(consumers(1, 12, 2048, core::MaskKind::none), 3) << "132 tasks, not 192";
+}
+
+TEST(ForwardTmaWgmma, BlocksStayWhereThereAreMoreTasksThanMultiprocessors) {
+  const auto stay = [](int heads, int seq, int head_dim) {
+    return stays(default_for(square(1, heads, seq, head_dim, core::MaskKind::none), hopper));
+  };
+  EXPECT_FALSE(stay(16, 1024, 128)) << "128 tasks";
+  EXPECT_TRUE(stay(17, 1024, 128)) << "136 tasks";
 }
 
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {

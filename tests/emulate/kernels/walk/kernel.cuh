@@ -83,7 +83,8 @@ inline void kernel(const Params params) {
     case 5: return walk<configs[5]>(params);
     case 6: return walk<configs[6]>(params);
     case 7: return walk<configs[7]>(params);
-    default: return walk<configs[8]>(params);
+    case 8: return walk<configs[8]>(params);
+    default: return walk<configs[9]>(params);
   }
 }
 

@@ -8,7 +8,8 @@ namespace flashcore::walk {
 
 using forward_tma_wgmma::Config;
 
-/// What the tasks depend on: rows, keys of a tile, blocks that share keys, heads that share tiles.
+/// What the tasks depend on: rows, keys of a tile, blocks that share keys or take
+/// one task, heads that share tiles.
 inline constexpr Config configs[] = {
     {.consumers = 2, .block_kv = 128},
     {.consumers = 3, .block_kv = 96},
@@ -16,6 +17,7 @@ inline constexpr Config configs[] = {
     {.consumers = 1, .block_kv = 128, .kv_splits = 2},
     {.consumers = 2, .block_kv = 64, .kv_splits = 4},
     {.consumers = 1, .block_kv = 64, .kv_splits = 8},
+    {.consumers = 2, .block_kv = 128, .persistent = 0},
     {.consumers = 1, .block_kv = 128, .pack_heads = 1},
     {.consumers = 3, .block_kv = 64, .pack_heads = 1},
     {.consumers = 2, .block_kv = 64, .kv_splits = 2, .pack_heads = 1}};
