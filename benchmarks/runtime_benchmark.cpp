@@ -129,8 +129,9 @@ BENCHMARK(PlanIsFound)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iteratio
 /// The part of it that asks the driver about the four tensors' addresses.
 void AddressesAreChecked(benchmark::State& state) {
   time_returns(state, [](const Attention& attention, const Execution&) {
+    cuda::KnownMemory known;
     for (const Tensor& tensor : {attention.q, attention.k, attention.v, attention.o})
-      benchmark::DoNotOptimize(cuda::known_to_driver(tensor.data));
+      benchmark::DoNotOptimize(known.holds(tensor.data));
   });
 }
 BENCHMARK(AddressesAreChecked)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);

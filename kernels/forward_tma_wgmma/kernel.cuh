@@ -64,8 +64,7 @@ void fetch_arguments(const ParamsOf<C>& params) {
 }
 
 template <Config C>
-__global__ void __launch_bounds__(threads(C), 1)
-    forward(const __grid_constant__ ParamsOf<C> params) {
+void run(const ParamsOf<C>& params) {
   static_assert(registers_suffice(C));
   Producer<C> producer(params);
   // One warp each: the first copies set out as early as they can.
@@ -89,6 +88,21 @@ __global__ void __launch_bounds__(threads(C), 1)
     if constexpr (divides_registers(C)) device::set_registers_up<consumer_registers(C)>();
     Consumer<C>(params, device::uniform(device::warpgroup_index()) - 1).run();
   }
+}
+
+template <Config C>
+  requires(C.kv_splits == 1)
+__global__ void __launch_bounds__(threads(C), 1)
+    forward(const __grid_constant__ ParamsOf<C> params) {
+  run<C>(params);
+}
+
+/// A launch is sooner prepared where the program says how large clusters are.
+template <Config C>
+  requires(C.kv_splits > 1)
+__global__ void __cluster_dims__(C.kv_splits, 1, 1) __launch_bounds__(threads(C), 1)
+    forward(const __grid_constant__ ParamsOf<C> params) {
+  run<C>(params);
 }
 
 }  // namespace flashcore::forward_tma_wgmma

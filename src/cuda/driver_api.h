@@ -42,7 +42,7 @@ enum DeviceAttribute : int {
 };
 
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
-enum PointerAttribute : int { memory_type = 2 };
+enum PointerAttribute : int { memory_type = 2, range_start = 11, range_bytes = 12 };
 enum LaunchAttributeId : int { cluster_dimension = 4, programmatic_stream_serialization = 6 };
 enum TensorMapDataType : int { tensor_float16 = 6, tensor_bfloat16 = 9 };
 inline constexpr int tensor_promotion_l2_128b = 2;
@@ -116,6 +116,8 @@ struct Driver {
                                    const std::uint64_t* dims, const std::uint64_t* strides_bytes,
                                    const std::uint32_t* box, const std::uint32_t* element_strides,
                                    int interleave, int swizzle, int promotion, int fill);
+  /// Likewise.
+  Result (*cuTensorMapReplaceAddress)(void* map, void* base);
 };
 
 /// The loaded driver. Throws no_device with driver_unavailable_reason().

@@ -20,10 +20,8 @@ void require_clusters(const LaunchShape& shape) {
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
                    const void* params) {
   require_clusters(shape);
-  std::array<api::LaunchAttribute, 2> attributes;
+  std::array<api::LaunchAttribute, 1> attributes;
   unsigned count = 0;
-  if (shape.cluster > 1)
-    attributes[count++] = {.id = api::cluster_dimension, .value = {shape.cluster, 1, 1}};
   if (shape.overlap)
     attributes[count++] = {.id = api::programmatic_stream_serialization, .value = {1}};
   const api::LaunchConfig config{

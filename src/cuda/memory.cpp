@@ -1,5 +1,6 @@
 #include "cuda/memory.h"
 
+#include <array>
 #include <bit>
 
 #include "core/error.h"
@@ -45,6 +46,23 @@ bool known_to_driver(const void* pointer) {
   api::check(api::driver().cuPointerGetAttributes(1, &attribute, &value, address(pointer)),
              "cuPointerGetAttributes");
   return type != 0;
+}
+
+bool KnownMemory::holds(const void* pointer) {
+  if (std::bit_cast<std::uintptr_t>(pointer) - start_ < bytes_) return true;
+  unsigned type = 0;
+  api::Pointer start = 0;
+  std::size_t bytes = 0;
+  std::array<api::PointerAttribute, 3> attributes{api::memory_type, api::range_start,
+                                                  api::range_bytes};
+  std::array<void*, 3> values{&type, &start, &bytes};
+  api::check(api::driver().cuPointerGetAttributes(attributes.size(), attributes.data(),
+                                                  values.data(), address(pointer)),
+             "cuPointerGetAttributes");
+  if (type == 0) return false;
+  start_ = start;
+  bytes_ = bytes;
+  return true;
 }
 
 void copy_to_device(void* device, const void* host, std::size_t bytes) {

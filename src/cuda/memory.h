@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "cuda/kernel.h"
@@ -34,6 +35,16 @@ class Buffer {
 /// framework's, managed, or registered by the host. A kernel that is given any other address takes
 /// the whole context down.
 bool known_to_driver(const void* address);
+
+/// The same for a call's addresses, which often lie in one allocation: it is asked about once.
+class KnownMemory {
+ public:
+  [[nodiscard]] bool holds(const void* address);
+
+ private:
+  std::uintptr_t start_ = 0;
+  std::size_t bytes_ = 0;
+};
 
 /// Synchronous copies and fills between host and device.
 void copy_to_device(void* device, const void* host, std::size_t bytes);

@@ -55,8 +55,9 @@ Selection select_pinned(const Problem& problem, const Device& device, const Pinn
 
 /// A host address would not fail the call but the kernel, and with it the caller's whole context.
 void check_reachable(const Problem& problem, const core::Arguments& arguments) {
-  const auto check = [](const char* name, const void* data) {
-    if (!cuda::known_to_driver(data))
+  cuda::KnownMemory known;
+  const auto check = [&](const char* name, const void* data) {
+    if (!known.holds(data))
       fail(Status::invalid_argument, "{}: {} is host memory, which the GPU does not reach", name,
            data);
   };
