@@ -94,6 +94,8 @@ DealtParams undealt(const core::Problem& problem, const Config& config) {
   const std::int64_t tiles = group_tiles(problem, heads);
   params.group_tiles = device::make_divisor(static_cast<unsigned>(tiles));
   params.head_tiles = device::make_divisor(static_cast<unsigned>(tiles * problem.heads_kv));
+  params.call_tiles =
+      device::make_divisor(static_cast<unsigned>(tiles * problem.heads_kv * problem.batch));
   params.tile_heads_log2 = std::countr_zero(static_cast<unsigned>(heads));
   params.warpgroup_positions = warpgroup_rows / heads;
   if (stays(config))

@@ -12,6 +12,7 @@ namespace flashcore::forward_tma_wgmma {
 struct Params : device::NarrowParams {
   device::Divisor head_tiles;   // of a batch's query heads: each alone, unless a tile packs them
   device::Divisor group_tiles;  // of a key head's
+  device::Divisor call_tiles;   // of the call's
   int tile_heads_log2 = 0;
   int warpgroup_positions = 0;  // of its 64 rows
   unsigned tasks = 0;           // of block_q rows

@@ -14,8 +14,10 @@ using device::keys_between;
 using device::last_row;
 using device::seq_q;
 
-/// A head tile's block of positions, by its number among the call's: heads one after the other, so
-/// that the blocks that work at the same time share K and V, each from its last positions on.
+/// A head tile's block of positions, by its number among the call's. Of blocks that stay heads come
+/// one after the other, so that those which work at the same time share K and V, each from its last
+/// positions on. Where tasks wait for blocks to end, all heads' last positions come first: a causal
+/// mask leaves them the longest tasks.
 struct TaskPlace {
   unsigned q_block;
   int batch;
@@ -25,13 +27,15 @@ struct TaskPlace {
 
 template <Config C>
 TaskPlace place_of(const Params& params, unsigned index) {
-  const auto by_q_block = params.q_blocks.divide(index);
-  const auto by_batch = params.head_tiles.divide(by_q_block.quotient);
+  const auto parts = (stays(C) ? params.q_blocks : params.call_tiles).divide(index);
+  const unsigned head_tile = stays(C) ? parts.quotient : parts.remainder;
+  const unsigned q_blocks_behind = stays(C) ? parts.remainder : parts.quotient;
+  const auto by_batch = params.head_tiles.divide(head_tile);
   const auto by_kv_head = params.group_tiles.divide(by_batch.remainder);
   const unsigned head = C.pack_heads != 0 ? by_kv_head.quotient * params.group_size.value +
                                                 (by_kv_head.remainder << params.tile_heads_log2)
                                           : by_batch.remainder;
-  return {.q_block = params.q_blocks.value - 1 - by_q_block.remainder,
+  return {.q_block = params.q_blocks.value - 1 - q_blocks_behind,
           .batch = static_cast<int>(by_batch.quotient),
           .head = static_cast<int>(head),
           .kv_head = static_cast<int>(by_kv_head.quotient)};

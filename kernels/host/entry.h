@@ -9,6 +9,7 @@
 // The words that CUDA adds to a kernel's declaration mean nothing here.
 #define __global__
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __grid_constant__
 
 namespace flashcore::host {

@@ -43,7 +43,7 @@ enum DeviceAttribute : int {
 
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
 enum PointerAttribute : int { memory_type = 2, range_start = 11, range_bytes = 12 };
-enum LaunchAttributeId : int { cluster_dimension = 4, programmatic_stream_serialization = 6 };
+enum LaunchAttributeId : int { programmatic_stream_serialization = 6 };
 enum TensorMapDataType : int { tensor_float16 = 6, tensor_bfloat16 = 9 };
 inline constexpr int tensor_promotion_l2_128b = 2;
 enum CaptureMode : int { capture_thread_local = 1 };

@@ -37,19 +37,10 @@ Buffer::~Buffer() {
   if (data_ != nullptr) api::driver().cuMemFree_v2(address(data_));
 }
 
-bool known_to_driver(const void* pointer) {
-  // The call for several attributes leaves 0 for an address it does not know; the one for a single
-  // attribute calls that an error, which debugging tools report.
-  unsigned type = 0;
-  void* value = &type;
-  auto attribute = api::memory_type;
-  api::check(api::driver().cuPointerGetAttributes(1, &attribute, &value, address(pointer)),
-             "cuPointerGetAttributes");
-  return type != 0;
-}
-
 bool KnownMemory::holds(const void* pointer) {
   if (std::bit_cast<std::uintptr_t>(pointer) - start_ < bytes_) return true;
+  // The call for several attributes leaves 0 for an address it does not know; the one for a single
+  // attribute calls that an error, which debugging tools report.
   unsigned type = 0;
   api::Pointer start = 0;
   std::size_t bytes = 0;

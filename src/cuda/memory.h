@@ -31,14 +31,12 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
-/// Whether the driver knows the address as memory that kernels can use: its own, another
-/// framework's, managed, or registered by the host. A kernel that is given any other address takes
-/// the whole context down.
-bool known_to_driver(const void* address);
-
-/// The same for a call's addresses, which often lie in one allocation: it is asked about once.
+/// A call's addresses, which often lie in one allocation: the driver is asked about that once.
 class KnownMemory {
  public:
+  /// Whether the driver knows the address as memory that kernels can use: its own, another
+  /// framework's, managed, or registered by the host. A kernel that is given any other address
+  /// takes the whole context down.
   [[nodiscard]] bool holds(const void* address);
 
  private:

@@ -61,8 +61,24 @@ TEST(LoadDriver, NamesAFileThatIsNotThereOrIsNoDriver) {
 TEST_F(Runtime, KnowsDeviceMemoryFromAddressesTheDriverNeverSaw) {
   const DeviceGuard guard(0);
   const Buffer buffer(64);
-  EXPECT_TRUE(known_to_driver(buffer.data()));
-  EXPECT_FALSE(known_to_driver(nullptr));
+  KnownMemory known;
+  EXPECT_FALSE(known.holds(nullptr));
+  EXPECT_TRUE(known.holds(buffer.data()));
+}
+
+TEST_F(Runtime, AsksOnceAboutAddressesOfOneAllocation) {
+  const DeviceGuard guard(0);
+  const Buffer buffer(64), other(64);
+  auto* bytes = static_cast<unsigned char*>(buffer.data());
+  fake_->calls.clear();
+  KnownMemory known;
+  EXPECT_TRUE(known.holds(bytes + 16));
+  EXPECT_TRUE(known.holds(bytes));
+  EXPECT_TRUE(known.holds(bytes + 63));
+  EXPECT_THAT(fake_->calls, ElementsAre("cuPointerGetAttributes"));
+  EXPECT_TRUE(known.holds(other.data()));
+  EXPECT_THAT(fake_->calls, ElementsAre("cuPointerGetAttributes", "cuPointerGetAttributes"));
+  EXPECT_FALSE(known.holds(nullptr));
 }
 
 TEST_F(Runtime, SaysWhyADriverThatIsThereCannotBeUsed) {
@@ -124,13 +140,9 @@ TEST_F(Runtime, LaunchesWithOneCallAndPassesTheShapeAndTheParams) {
   EXPECT_EQ(fake_->launched_value, 42);
 }
 
-TEST_F(Runtime, AClusterIsALaunchAttribute) {
+TEST_F(Runtime, HowLargeClustersAreTheProgramSays) {
   Kernel(nullptr).launch({.grid = 8, .block = 1, .cluster = 4}, nullptr, 0);
-  ASSERT_EQ(fake_->launch_attributes.size(), 1U);
-  const api::LaunchAttribute& cluster = fake_->launch_attributes[0];
-  EXPECT_EQ(cluster.id, api::cluster_dimension);
-  EXPECT_EQ(cluster.value[0], 4U);
-  EXPECT_EQ(cluster.value[1] * cluster.value[2], 1U);
+  EXPECT_EQ(fake_->launch_attributes.size(), 0U);
 }
 
 TEST_F(Runtime, OverlapWithTheKernelBeforeIsALaunchAttribute) {
@@ -138,10 +150,6 @@ TEST_F(Runtime, OverlapWithTheKernelBeforeIsALaunchAttribute) {
   ASSERT_EQ(fake_->launch_attributes.size(), 1U);
   EXPECT_EQ(fake_->launch_attributes[0].id, api::programmatic_stream_serialization);
   EXPECT_EQ(fake_->launch_attributes[0].value[0], 1U);
-  Kernel(nullptr).launch({.grid = 6, .cluster = 2, .overlap = true}, nullptr, 0);
-  ASSERT_EQ(fake_->launch_attributes.size(), 2U);
-  EXPECT_EQ(fake_->launch_attributes[0].id, api::cluster_dimension);
-  EXPECT_EQ(fake_->launch_attributes[1].id, api::programmatic_stream_serialization);
 }
 
 TEST_F(Runtime, RefusesClustersThatAreTooLargeOrDoNotMakeUpTheGrid) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "fake_driver.h"
 
@@ -51,6 +52,12 @@ int attribute_of(api::DeviceAttribute attribute) {
     case api::clock_rate_khz: return 1980000;
     default: return 1000 + attribute;
   }
+}
+
+/// Bytes of every buffer that is alive, by its address.
+std::map<api::Pointer, std::size_t>& allocated() {
+  static std::map<api::Pointer, std::size_t> buffers;
+  return buffers;
 }
 
 void* host(api::Pointer pointer) {
@@ -162,17 +169,24 @@ FAKE api::Result cuTensorMapEncodeTiled(void* map, api::TensorMapDataType data_t
   std::memset(map, 0x5A, 128);
   return note("cuTensorMapEncodeTiled");
 }
+FAKE api::Result cuTensorMapReplaceAddress(void* map, void* base) {
+  fake_driver()->encoded.base = base;
+  std::memset(map, 0xA5, 128);
+  return note("cuTensorMapReplaceAddress");
+}
 FAKE api::Result cuMemAlloc_v2(api::Pointer* pointer, std::size_t bytes) {
   const api::Result result = note("cuMemAlloc");
   if (result != api::success) return result;
   constexpr std::size_t alignment = 256;  // as a GPU's
   *pointer = reinterpret_cast<api::Pointer>(
       std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
+  allocated()[*pointer] = bytes;
   ++fake_driver()->allocations;
   return result;
 }
 FAKE api::Result cuMemFree_v2(api::Pointer pointer) {
   std::free(host(pointer));
+  allocated().erase(pointer);
   --fake_driver()->allocations;
   return note("cuMemFree");
 }
@@ -192,6 +206,12 @@ FAKE api::Result cuMemsetD8_v2(api::Pointer to, unsigned char value, std::size_t
 FAKE api::Result cuPointerGetAttributes(unsigned, api::PointerAttribute*, void** values,
                                         api::Pointer pointer) {
   *static_cast<unsigned*>(values[0]) = pointer == 0 ? 0 : 2;  // CU_MEMORYTYPE_DEVICE
+  api::Pointer start = pointer;
+  std::size_t bytes = pointer == 0 ? 0 : 1;
+  for (const auto& [first, size] : allocated())
+    if (pointer - first < size) start = first, bytes = size;
+  *static_cast<api::Pointer*>(values[1]) = start;
+  *static_cast<std::size_t*>(values[2]) = bytes;
   return note("cuPointerGetAttributes");
 }
 FAKE api::Result cuStreamCreate(api::Stream* stream, unsigned) {
