@@ -352,6 +352,7 @@ class Consumer {
       hide_keys<C, Keys>(r_scores_, half, seen.begin - own_key, seen.end - own_key);
     }
   }
+
   /// Changes the sign of the warpgroup's rows of Q, whose bytes the swizzle only moves about.
   void flip_q_sign() const {
     auto* s_rows = reinterpret_cast<unsigned*>(S::q(q_stage_, consumer_));

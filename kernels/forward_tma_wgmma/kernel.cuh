@@ -8,7 +8,6 @@
 // run, and with overlap_output its own P V of the tile before.
 #pragma once
 
-#include "device/attention/narrow_call.h"
 #include "device/ptx/arguments.h"
 #include "device/ptx/dependent_launch.h"
 #include "device/ptx/warpgroup.h"
