@@ -2,6 +2,7 @@
 //
 // On a machine without a GPU (or a compiler) the benchmarks that need one say so and are skipped.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 #include <flashcore/flashcore.hpp>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "core/host_tensor.h"
 #include "cuda/driver.h"
 #include "cuda/memory.h"
+#include "cuda/module.h"
 #include "cuda/stream.h"
 #include "family/family.h"
 #include "jit/binary_store.h"
@@ -206,6 +208,59 @@ void CallCompletes(benchmark::State& state) {
   });
 }
 BENCHMARK(CallCompletes)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
+
+/// A kernel that does nothing, of the mission shape's launch: the least that any call takes.
+class EmptyKernel {
+ public:
+  EmptyKernel(std::int64_t argument_bytes, unsigned shared_bytes)
+      : shape_{.grid = 128, .block = 256, .shared_bytes = shared_bytes},
+        arguments_(static_cast<std::size_t>(argument_bytes)) {
+    const std::string ptx = fmt::format(
+        ".version 7.0\n.target sm_80\n.address_size 64\n"
+        ".visible .entry empty(.param .align 64 .b8 arguments[{}]) {{ ret; }}\n",
+        argument_bytes);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(ptx.c_str());
+    kernel_ = cuda::load_module({bytes, ptx.size() + 1}, "empty", 0);
+    cuda::allow_shared_bytes(kernel_, shared_bytes, 0);
+  }
+  void launch(cuda::StreamHandle stream) const {
+    cuda::launch_on_gpu(kernel_.function(), shape_, stream, arguments_.data());
+  }
+
+ private:
+  cuda::LaunchShape shape_;
+  std::vector<std::byte> arguments_;
+  cuda::Kernel kernel_;
+};
+
+/// Arguments: bytes of the kernel's argument, KiB of shared memory per block.
+template <bool Completes>
+void EmptyKernelTakes(benchmark::State& state) {
+  if (cuda::device_count() == 0) {
+    state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
+    return;
+  }
+  const cuda::DeviceGuard guard(0);
+  const EmptyKernel empty(state.range(0), static_cast<unsigned>(state.range(1)) * 1024);
+  time_returns(state, [&](const Attention&, const Execution& execution) {
+    empty.launch(execution.stream);
+    if (Completes) cuda::synchronize_device();
+  });
+}
+void EmptyKernelReturns(benchmark::State& state) {
+  EmptyKernelTakes<false>(state);
+}
+void EmptyKernelCompletes(benchmark::State& state) {
+  EmptyKernelTakes<true>(state);
+}
+constexpr auto launches = [](auto* benchmark) {
+  benchmark->ArgsProduct({{64, 576, 1024}, {0, 96}})
+      ->Unit(benchmark::kMicrosecond)
+      ->UseManualTime()
+      ->Iterations(4000);
+};
+BENCHMARK(EmptyKernelReturns)->Apply(launches);
+BENCHMARK(EmptyKernelCompletes)->Apply(launches);
 
 }  // namespace
 }  // namespace flashcore

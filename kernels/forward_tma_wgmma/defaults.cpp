@@ -1,11 +1,13 @@
 #include "forward_tma_wgmma/defaults.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <vector>
 
 #include "family/forward_call.h"
 #include "forward_tma_wgmma/grid.h"
+#include "forward_tma_wgmma/pace.h"
 
 namespace flashcore::forward_tma_wgmma {
 namespace {
@@ -13,49 +15,68 @@ namespace {
 using core::GpuLimits;
 using core::Problem;
 
-/// Of rows enough for every multiprocessor. README.md has the measurements.
-struct ManyRows {
+/// A Config for tiles of one head's rows, and who takes it into account.
+struct Candidate {
   Config config;
-  double pace = 1;        // what each key takes of a row, beside others of the head_dim
+  Pace pace;
   std::int64_t from = 0;  // keys that a row has at least
   bool takes_masked = true;
 };
 
 /// A head_dim's Configs, by what they are for.
 struct Shapes {
-  std::vector<ManyRows> many;
-  Config few;           // too few rows for two consumers on most multiprocessors
-  Config split;         // so few that two blocks can share each row's keys
-  Config split_masked;  // the same with so few keys that a mask hides half of a block's
+  std::vector<Candidate> candidates;
+  Config packed;        // tiles of several heads' rows
+  Config packed_split;  // the same, of which several blocks share each row's keys
 };
 
+/// Alone with its tasks, with several blocks for each, and staying for more: how a candidate of so
+/// many consumers is launched.
+void add_launches(const Candidate& candidate, int most_splits, std::vector<Candidate>& candidates) {
+  Candidate launched = candidate;
+  launched.config.persistent = 0;
+  candidates.push_back(launched);
+  if (candidate.config.consumers > 1) candidates.push_back(candidate);
+  launched.config.persistent = 1;
+  launched.config.stages = 2;
+  for (int kv_splits = 2; kv_splits <= most_splits; kv_splits *= 2) {
+    launched.config.kv_splits = kv_splits;
+    candidates.push_back(launched);
+  }
+}
+
 Shapes shapes(int head_dim) {
+  Shapes shape;
+  const auto add = [&](const Candidate& candidate, int most_splits) {
+    add_launches(candidate, most_splits, shape.candidates);
+  };
   if (head_dim == 64) {
     constexpr std::int64_t short_rows = 512;  // shorter ones wait for memory
-    return {.many = {{.config = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
-                      .pace = 1.14},
-                     {.config = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
-                      .from = short_rows},
-                     {.config = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
-                      .pace = 1.06,
-                      .from = short_rows,
-                      .takes_masked = false}},
-            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = {.consumers = 1, .block_kv = 128, .stages = 4, .kv_splits = 2},
-            .split_masked = {.consumers = 1, .block_kv = 64, .stages = 4, .kv_splits = 2}};
+    add({.config = {.consumers = 1, .block_kv = 128, .stages = 2}, .pace = {2.3, 0.706}}, 4);
+    add({.config = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
+         .pace = {3.0, 0.975}},
+        4);
+    add({.config = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
+         .pace = {4.0, 1.25},
+         .from = short_rows},
+        1);
+    add({.config = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
+         .pace = {4.0, 0.883},
+         .from = short_rows,
+         .takes_masked = false},
+        1);
+    shape.packed = {.consumers = 1, .block_kv = 128, .stages = 2};
+    shape.packed_split = {.consumers = 1, .block_kv = 128, .stages = 4};
+  } else if (head_dim == 128) {
+    add({.config = {.consumers = 1, .block_kv = 128, .stages = 2}, .pace = {3.7, 0.945}}, 4);
+    add({.config = {.consumers = 2, .block_kv = 128, .stages = 3}, .pace = {4.6, 1.31}}, 4);
+    shape.packed = shape.packed_split = {.consumers = 1, .block_kv = 128, .stages = 2};
+  } else {
+    add({.config = {.consumers = 1, .block_kv = 64, .stages = 2}, .pace = {4.8, 0.92}}, 4);
+    add({.config = {.consumers = 2, .block_kv = 64, .stages = 2}, .pace = {6.5, 1.24}}, 1);
+    shape.packed = shape.packed_split = {.consumers = 1, .block_kv = 64, .stages = 2};
   }
-  if (head_dim == 128) {
-    const Config split{.consumers = 1, .block_kv = 128, .stages = 2, .kv_splits = 2};
-    return {.many = {{.config = {.consumers = 2, .block_kv = 128, .stages = 3}}},
-            .few = {.consumers = 1, .block_kv = 128, .stages = 2},
-            .split = split,
-            .split_masked = split};
-  }
-  const Config split{.consumers = 1, .block_kv = 64, .stages = 2, .kv_splits = 2};
-  return {.many = {{.config = {.consumers = 2, .block_kv = 64, .stages = 2}}},
-          .few = {.consumers = 1, .block_kv = 64, .stages = 2},
-          .split = split,
-          .split_masked = split};
+  return shape;
 }
 
 bool has_mask(const Problem& problem) {
@@ -63,26 +84,43 @@ bool has_mask(const Problem& problem) {
   return band.high < problem.seq_kv - 1 || band.low > 1 - problem.seq_q;
 }
 
-/// The Config for rows enough for every multiprocessor: the one whose longest share is done first.
-const Config& many_rows(const Problem& problem, const std::vector<ManyRows>& many,
-                        const GpuLimits& gpu) {
-  const auto time = [&](const ManyRows& rows) {
-    if (problem.seq_kv < rows.from || (has_mask(problem) && !rows.takes_masked))
-      return std::numeric_limits<double>::infinity();
-    return longest_share(problem, rows.config, gpu) * block_q(rows.config) * rows.pace;
-  };
-  const ManyRows* best = &many.front();
-  for (const ManyRows& rows : many)
-    if (time(rows) < time(*best)) best = &rows;
-  return best->config;
+/// The Config whose last block is done first.
+Config fastest(const Problem& problem, const std::vector<Candidate>& candidates,
+               const GpuLimits& gpu) {
+  const bool masked = has_mask(problem);
+  const Config* best = nullptr;
+  double best_us = std::numeric_limits<double>::infinity();
+  for (const Candidate& candidate : candidates) {
+    if (problem.seq_kv < candidate.from || (masked && !candidate.takes_masked)) continue;
+    const double us = call_us(problem, candidate.config, candidate.pace, gpu);
+    if (best == nullptr || us < best_us) best = &candidate.config;
+    best_us = std::min(best_us, us);
+  }
+  return *best;
 }
 
-/// The same for so few keys that one small tile holds them.
-constexpr int tiny_block_kv = 64;
-Config tiny(const Config& few) {
-  Config config = few;
-  config.block_kv = tiny_block_kv;
+/// For so few keys that one small tile holds them.
+constexpr std::int64_t tiny_keys = 64;
+Config tiny(Config config) {
+  config.block_kv = 64;
   config.stages = 1;
+  return config;
+}
+
+/// For two blocks' keys that are so few that a mask would hide half of a large tile's.
+constexpr std::int64_t few_masked_keys = 256;
+Config split_masked(Config config) {
+  config.block_kv = 64;
+  config.stages = 4;
+  return config;
+}
+
+Config with_small_tiles(const Config& config, const Problem& problem) {
+  if (config.consumers > 1) return config;
+  if (config.kv_splits == 1 && problem.seq_kv <= tiny_keys) return tiny(config);
+  if (config.kv_splits > 1 && problem.seq_kv <= few_masked_keys && problem.head_dim <= 64 &&
+      has_mask(problem))
+    return split_masked(config);
   return config;
 }
 
@@ -109,10 +147,12 @@ std::optional<Config> few_queries(const Problem& problem, const Shapes& shape,
   // Clusters larger than two find no place on some of the multiprocessors.
   for (const int kv_splits : {8, 4})
     if (tasks * kv_splits * 4 <= std::int64_t{gpu.multiprocessors} * 3 &&
-        problem.seq_kv >= std::int64_t{kv_splits} * shape.few.block_kv)
-      return packed(shape.split, kv_splits);
-  if (can_split(problem, tasks, gpu)) return packed(shape.split, 2);
-  return packed(shape.few, 1);
+        problem.seq_kv >= std::int64_t{kv_splits} * shape.packed.block_kv)
+      return packed(shape.packed_split, kv_splits);
+  if (can_split(problem, tasks, gpu)) return packed(shape.packed_split, 2);
+  Config config = packed(shape.packed, 1);
+  if (tasks <= gpu.multiprocessors) config.persistent = 0;
+  return config;
 }
 
 }  // namespace
@@ -124,22 +164,10 @@ int capacity(std::int64_t head_dim) {
 Config default_for(const Problem& problem, const GpuLimits& gpu) {
   const int head_dim = capacity(problem.head_dim);
   const Shapes shape = shapes(head_dim);
-  Config config = shape.few;
-  // Two consumers' rows for three quarters of the multiprocessors are better than one's for all.
-  const std::int64_t multiprocessors = gpu.multiprocessors;
-  const Config& two = shape.many.front().config;
-  if (const auto few = few_queries(problem, shape, gpu)) {
-    config = *few;
-  } else if (tasks_of(problem, block_q(two)) * 4 >= multiprocessors * 3) {
-    config = many_rows(problem, shape.many, gpu);
-  } else if (problem.seq_kv <= tiny_block_kv) {
-    config = tiny(shape.few);
-  } else if (can_split(problem, tasks_of(problem, warpgroup_rows), gpu)) {
-    config = has_mask(problem) && problem.seq_kv <= 256 ? shape.split_masked : shape.split;
-  }
+  const auto few = few_queries(problem, shape, gpu);
+  Config config = few ? *few : with_small_tiles(fastest(problem, shape.candidates, gpu), problem);
   config.element = family::element_of(problem.dtype);
   config.head_dim = head_dim;
-  if (config.kv_splits == 1 && tasks_of(problem, config) <= multiprocessors) config.persistent = 0;
   return config;
 }
 
@@ -148,15 +176,20 @@ std::vector<Config> all_defaults() {
   for (const Element element : {Element::float16, Element::bfloat16})
     for (const int head_dim : {64, 128, 256}) {
       const Shapes shape = shapes(head_dim);
-      std::vector<Config> of_head{shape.few, tiny(shape.few), packed(shape.few, 1)};
-      for (const ManyRows& rows : shape.many) of_head.push_back(rows.config);
-      for (std::size_t i = 0, count = of_head.size(); i < count; ++i) {
-        of_head.push_back(of_head[i]);
-        of_head.back().persistent = 0;
+      std::vector<Config> of_head;
+      for (const Candidate& candidate : shape.candidates) of_head.push_back(candidate.config);
+      const Config& alone = of_head.front();
+      of_head.push_back(tiny(alone));
+      Config shared = alone;
+      shared.persistent = 1;
+      for (shared.kv_splits = 2; head_dim == 64 && shared.kv_splits <= 4; shared.kv_splits *= 2)
+        of_head.push_back(split_masked(shared));
+      for (const int persistent : {0, 1}) {
+        of_head.push_back(packed(shape.packed, 1));
+        of_head.back().persistent = persistent;
       }
-      of_head.push_back(shape.split);
-      for (const int kv_splits : {2, 4, 8}) of_head.push_back(packed(shape.split, kv_splits));
-      if (head_dim == 64) of_head.push_back(shape.split_masked);
+      for (const int kv_splits : {2, 4, 8})
+        of_head.push_back(packed(shape.packed_split, kv_splits));
       for (Config& config : of_head) {
         config.element = element;
         config.head_dim = head_dim;

@@ -122,8 +122,7 @@ void add_candidates(Config config, const Problem& problem, const GpuLimits& gpu,
     for (config.q_stages = 1; config.q_stages <= 2; ++config.q_stages) configs.push_back(config);
     config.q_stages = 1;  // a block with one task needs no more
     config.persistent = 0;
-    if (tasks_of(problem, config) <= std::int64_t{gpu.multiprocessors} * 2)
-      configs.push_back(config);
+    if (few_rounds(tasks_of(problem, config), gpu)) configs.push_back(config);
   }
   config.persistent = 1;
   if (config.block_kv != 64 && config.block_kv != 128) return;

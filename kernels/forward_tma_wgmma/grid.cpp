@@ -13,9 +13,6 @@
 namespace flashcore::forward_tma_wgmma {
 namespace {
 
-/// What a task takes besides its tiles, in keys (README.md has the measurements).
-constexpr int task_keys = 192;
-
 /// Of so many heads K and V are still in the second level cache when deferred tasks read them
 /// again; long rows have computation enough to read them from memory.
 unsigned near_heads(const core::Problem& problem) {
@@ -71,15 +68,25 @@ std::int64_t tasks_of_warpgroups(const core::Problem& problem, const Config& con
   return tasks_of(problem, warpgroup_rows, tile_heads(problem, config));
 }
 
-std::vector<double> costs_of(const DealtParams& params, const Config& config) {
+bool few_rounds(std::int64_t blocks, const core::GpuLimits& gpu) {
+  return blocks <= std::int64_t{gpu.multiprocessors} * 4;
+}
+
+std::vector<int> tiles_of(const DealtParams& params, const Config& config) {
   const int rows = block_q(config) >> params.tile_heads_log2;
-  std::vector<double> costs;
+  std::vector<int> tiles;
   for (int block = static_cast<int>(params.q_blocks.value) - 1; block >= 0; --block) {
     const int first = block * rows - params.missing_positions;
     const auto keys = device::keys_between(params, first, device::last_row(params, first, rows));
-    const int tiles = std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1);
-    costs.push_back(tiles * config.block_kv + task_keys);
+    tiles.push_back(std::max((keys.count() + config.block_kv - 1) / config.block_kv, 1));
   }
+  return tiles;
+}
+
+std::vector<double> costs_of(const DealtParams& params, const Config& config) {
+  std::vector<double> costs;
+  for (const int tiles : tiles_of(params, config))
+    costs.push_back(tiles * config.block_kv + task_keys);
   return costs;
 }
 
@@ -108,9 +115,15 @@ DealtParams undealt(const core::Problem& problem, const Config& config) {
 
 double longest_share(const core::Problem& problem, const Config& config,
                      const core::GpuLimits& gpu) {
-  const auto costs = costs_of(undealt(problem, config), config);
   const std::int64_t tasks = tasks_of(problem, config);
   const std::int64_t multiprocessors = gpu.multiprocessors;
+  if (few_rounds(tasks, gpu)) {
+    const DealtParams params = params_of(problem, config, gpu);
+    const auto shares = shares_of(params.deal, costs_of(params, config),
+                                  params.tasks / params.q_blocks.value, params.blocks);
+    return *std::max_element(shares.begin(), shares.end());
+  }
+  const auto costs = costs_of(undealt(problem, config), config);
   const std::int64_t rounds = (tasks + multiprocessors - 1) / multiprocessors;
   if (all_equal(costs)) return costs.front() * static_cast<double>(rounds);
   const double mean =

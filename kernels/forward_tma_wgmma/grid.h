@@ -10,6 +10,9 @@
 
 namespace flashcore::forward_tma_wgmma {
 
+/// What a task takes besides its tiles where blocks stay, in keys (README.md has the measurements).
+inline constexpr int task_keys = 192;
+
 /// Query heads of one key head that a tile packs: a power of two, so that rows and positions are
 /// shifts apart. Rows beyond the group are computed and not stored.
 int packed_heads(const core::Problem& problem);
@@ -23,11 +26,19 @@ std::int64_t tasks_of(const core::Problem& problem, const Config& config);
 /// The same for a Config's tiles with one consumer.
 std::int64_t tasks_of_warpgroups(const core::Problem& problem, const Config& config);
 
-/// What each of a head's tasks takes, in keys, in their order: its last rows first.
+/// Whether so many blocks, of one task each, are so few that none waits for many others. More had
+/// better stay: what comes before and after a task's tiles then overlaps the next one's.
+bool few_rounds(std::int64_t blocks, const core::GpuLimits& gpu);
+
+/// Tiles of each of a head's tasks, of which all blocks of a cluster together look at all, in their
+/// order: its last rows first.
+std::vector<int> tiles_of(const DealtParams& params, const Config& config);
+
+/// What these tasks take, in keys.
 std::vector<double> costs_of(const DealtParams& params, const Config& config);
 
-/// What the block takes that has most of a call, in keys of block_q rows each, if tasks that differ
-/// can be dealt evenly.
+/// What the block takes that has most of a call, in keys of block_q rows each. Where there are more
+/// than a few rounds of tasks that differ, as if they could be dealt evenly.
 double longest_share(const core::Problem& problem, const Config& config,
                      const core::GpuLimits& gpu);
 

@@ -90,17 +90,15 @@ void run(const ParamsOf<C>& params) {
 }
 
 template <Config C>
-  requires(C.kv_splits == 1)
-__global__ void __launch_bounds__(threads(C), 1)
+requires(C.kv_splits == 1) __global__ void __launch_bounds__(threads(C), 1)
     forward(const __grid_constant__ ParamsOf<C> params) {
   run<C>(params);
 }
 
 /// A launch is sooner prepared where the program says how large clusters are.
 template <Config C>
-  requires(C.kv_splits > 1)
-__global__ void __cluster_dims__(C.kv_splits, 1, 1) __launch_bounds__(threads(C), 1)
-    forward(const __grid_constant__ ParamsOf<C> params) {
+requires(C.kv_splits > 1) __global__ void __cluster_dims__(C.kv_splits, 1, 1)
+    __launch_bounds__(threads(C), 1) forward(const __grid_constant__ ParamsOf<C> params) {
   run<C>(params);
 }
 

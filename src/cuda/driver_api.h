@@ -116,8 +116,6 @@ struct Driver {
                                    const std::uint64_t* dims, const std::uint64_t* strides_bytes,
                                    const std::uint32_t* box, const std::uint32_t* element_strides,
                                    int interleave, int swizzle, int promotion, int fill);
-  /// Likewise.
-  Result (*cuTensorMapReplaceAddress)(void* map, void* base);
 };
 
 /// The loaded driver. Throws no_device with driver_unavailable_reason().

@@ -58,7 +58,6 @@ void bind_kernels_and_memory(Symbols& symbols, api::Driver& driver) {
   symbols.bind(driver.cuMemcpyDtoH_v2, "cuMemcpyDtoH_v2");
   symbols.bind(driver.cuMemsetD8_v2, "cuMemsetD8_v2");
   symbols.bind_if_there(driver.cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled");
-  symbols.bind_if_there(driver.cuTensorMapReplaceAddress, "cuTensorMapReplaceAddress");
 }
 
 void bind_streams(Symbols& symbols, api::Driver& driver) {

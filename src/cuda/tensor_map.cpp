@@ -1,7 +1,5 @@
 #include "cuda/tensor_map.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "cuda/driver_api.h"
 
@@ -21,55 +19,6 @@ api::TensorMapDataType data_type_of(device::Element element) {
   return element == device::Element::float16 ? api::tensor_float16 : api::tensor_bfloat16;
 }
 
-void require_aligned(const void* base) {
-  if (const auto address = reinterpret_cast<std::uintptr_t>(base); address % copy_unit != 0)
-    refuse("base", address, "a multiple of 16");
-}
-
-void encode(const TensorBox& tensor, const void* base, device::TensorMap& map) {
-  require_encodable(tensor, base);
-  const api::Driver& driver = api::driver();
-  if (driver.cuTensorMapEncodeTiled == nullptr || driver.cuTensorMapReplaceAddress == nullptr)
-    core::fail(
-        core::Status::unsupported,
-        "tensor maps need a driver for CUDA 12.0 or later: it has no cuTensorMapEncodeTiled");
-  constexpr std::array<std::uint32_t, 4> every_element{1, 1, 1, 1};
-  api::check(
-      driver.cuTensorMapEncodeTiled(
-          &map, data_type_of(tensor.element), rank, const_cast<void*>(base), tensor.dims.data(),
-          tensor.strides_bytes.data(), tensor.box.data(), every_element.data(), 0,
-          static_cast<int>(tensor.swizzle), api::tensor_promotion_l2_128b, 0),
-      "cuTensorMapEncodeTiled");
-}
-
-/// The maps that a thread made last: those of its next call mostly differ in their address alone.
-class RecentMaps {
- public:
-  void make(const TensorBox& tensor, const void* base, device::TensorMap& map) {
-    for (std::size_t i = 0; i < count_; ++i)
-      if (recent_[i].tensor == tensor) {
-        require_aligned(base);
-        map = recent_[i].map;
-        api::check(api::driver().cuTensorMapReplaceAddress(&map, const_cast<void*>(base)),
-                   "cuTensorMapReplaceAddress");
-        return;
-      }
-    encode(tensor, base, map);
-    recent_[next_] = {tensor, map};
-    next_ = (next_ + 1) % recent_.size();
-    count_ = std::min(count_ + 1, recent_.size());
-  }
-
- private:
-  struct Recent {
-    TensorBox tensor;
-    device::TensorMap map;
-  };
-  std::array<Recent, 6> recent_{};  // of the three tensors of two calls by turns
-  std::size_t count_ = 0;
-  std::size_t next_ = 0;
-};
-
 }  // namespace
 
 int swizzle_bytes(Swizzle swizzle) {
@@ -79,7 +28,8 @@ int swizzle_bytes(Swizzle swizzle) {
 void require_encodable(const TensorBox& tensor, const void* base) {
   if (tensor.element != device::Element::float16 && tensor.element != device::Element::bfloat16)
     refuse("element", static_cast<std::uint64_t>(tensor.element), "fp16 or bf16");
-  require_aligned(base);
+  if (const auto address = reinterpret_cast<std::uintptr_t>(base); address % copy_unit != 0)
+    refuse("base", address, "a multiple of 16");
   for (const std::uint64_t dim : tensor.dims)
     if (dim < 1 || dim > std::uint64_t{1} << 32) refuse("dimension", dim, "in [1, 2^32]");
   for (const std::uint64_t stride : tensor.strides_bytes)
@@ -95,8 +45,19 @@ void require_encodable(const TensorBox& tensor, const void* base) {
 }
 
 void encode_for_gpu(const TensorBox& tensor, const void* base, device::TensorMap& map) {
-  static thread_local RecentMaps recent;
-  recent.make(tensor, base, map);
+  require_encodable(tensor, base);
+  const api::Driver& driver = api::driver();
+  if (driver.cuTensorMapEncodeTiled == nullptr)
+    core::fail(
+        core::Status::unsupported,
+        "tensor maps need a driver for CUDA 12.0 or later: it has no cuTensorMapEncodeTiled");
+  constexpr std::array<std::uint32_t, 4> every_element{1, 1, 1, 1};
+  api::check(
+      driver.cuTensorMapEncodeTiled(
+          &map, data_type_of(tensor.element), rank, const_cast<void*>(base), tensor.dims.data(),
+          tensor.strides_bytes.data(), tensor.box.data(), every_element.data(), 0,
+          static_cast<int>(tensor.swizzle), api::tensor_promotion_l2_128b, 0),
+      "cuTensorMapEncodeTiled");
 }
 
 }  // namespace flashcore::cuda

@@ -21,8 +21,6 @@ struct TensorBox {
   std::array<std::uint32_t, 4> box{};            // elements, each in [1, 256]
   /// The box's lines are as long as this, or any multiple of 16 bytes with none.
   Swizzle swizzle = Swizzle::bytes_128;
-
-  bool operator==(const TensorBox&) const = default;
 };
 
 /// Bytes of a line that the pattern repeats after: 128, 64 or 32; 16 without.
@@ -35,8 +33,7 @@ void require_encodable(const TensorBox& tensor, const void* base);
 using TensorMapEncoder = void (*)(const TensorBox& tensor, const void* base,
                                   device::TensorMap& map);
 
-/// cuTensorMapEncodeTiled: zeros outside the tensor. Of a tensor like one of the thread's last few
-/// only the address is replaced, which takes less. Throws unsupported where the driver is older
+/// cuTensorMapEncodeTiled: zeros outside the tensor. Throws unsupported where the driver is older
 /// than CUDA 12.0, invalid_argument for what require_encodable refuses.
 void encode_for_gpu(const TensorBox& tensor, const void* base, device::TensorMap& map);
 

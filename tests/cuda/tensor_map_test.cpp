@@ -30,7 +30,7 @@ TensorBox example() {
           .swizzle = Swizzle::bytes_128};
 }
 
-alignas(16) unsigned char tensor[16], other_tensor[16];
+alignas(16) unsigned char tensor[16];
 
 FakeDriver& fake() {
   void* library = dlopen(FLASHCORE_FAKE_LIBCUDA, RTLD_NOW);
@@ -39,7 +39,7 @@ FakeDriver& fake() {
 
 TEST(TensorMap, TheDriverIsAskedForTheTensorItsBoxAndZerosOutside) {
   ASSERT_TRUE(fake_is_the_driver);
-  const Kernel kernel(nullptr);  // this thread's first map
+  const Kernel kernel(nullptr);
   const device::TensorMap map = kernel.tensor_map(example(), tensor);
   EXPECT_TRUE(std::ranges::all_of(map.bytes, [](unsigned char byte) { return byte == 0x5A; }));
   const EncodedMap& encoded = fake().encoded;
@@ -66,44 +66,13 @@ TEST(TensorMap, FloatsOf16BitsAreTheDriversNumberSix) {
   EXPECT_EQ(fake().encoded.swizzle, 0);
 }
 
-TEST(TensorMap, OfATensorLikeARecentOneTheAddressIsReplaced) {
-  fake() = FakeDriver{};
-  device::TensorMap map;
-  const auto encode = [&](std::uint64_t rows, const void* base) {
-    TensorBox box = example();
-    box.dims[1] = rows;
-    encode_for_gpu(box, base, map);
-    EXPECT_EQ(fake().encoded.base, base);
-    const std::string call = fake().calls.back();
-    return call == "cuTensorMapReplaceAddress";
-  };
-  for (std::uint64_t rows = 1001; rows <= 1006; ++rows) EXPECT_FALSE(encode(rows, tensor));
-  for (std::uint64_t rows = 1001; rows <= 1006; ++rows) EXPECT_TRUE(encode(rows, other_tensor));
-  EXPECT_TRUE(std::ranges::all_of(map.bytes, [](unsigned char byte) { return byte == 0xA5; }));
-  EXPECT_FALSE(encode(1007, tensor));  // in the place of the oldest
-  EXPECT_FALSE(encode(1001, tensor));
-  EXPECT_TRUE(encode(1003, tensor));
-  EXPECT_EQ(fake().encoded.dims[1], 1001U);
-}
-
-TEST(TensorMap, AnAddressThatIsNotAlignedIsRefusedForARecentTensorToo) {
-  device::TensorMap map;
-  encode_for_gpu(example(), tensor, map);
-  EXPECT_THAT(message_of([&] { encode_for_gpu(example(), tensor + 8, map); }),
-              HasSubstr("is not a multiple of 16"));
-}
-
 TEST(TensorMap, ARefusalNamesTheCallAndTheDriversError) {
   device::TensorMap map;
-  TensorBox box = example();
-  box.dims[1] = 2001;
-  for (const char* call : {"cuTensorMapEncodeTiled", "cuTensorMapReplaceAddress"}) {
-    fake().failing_call = call;
-    fake().failure = 1;
-    EXPECT_THAT(message_of([&] { encode_for_gpu(box, tensor, map); }), HasSubstr(call));
-    fake() = FakeDriver{};
-    encode_for_gpu(box, tensor, map);  // what failed is not kept
-  }
+  fake().failing_call = "cuTensorMapEncodeTiled";
+  fake().failure = 1;
+  EXPECT_THAT(message_of([&] { encode_for_gpu(example(), tensor, map); }),
+              HasSubstr("cuTensorMapEncodeTiled"));
+  fake() = FakeDriver{};
 }
 
 TEST(TensorMap, WhatNoCopyEngineTakesIsNamedBeforeTheDriverIsAsked) {

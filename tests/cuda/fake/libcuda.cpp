@@ -169,11 +169,6 @@ FAKE api::Result cuTensorMapEncodeTiled(void* map, api::TensorMapDataType data_t
   std::memset(map, 0x5A, 128);
   return note("cuTensorMapEncodeTiled");
 }
-FAKE api::Result cuTensorMapReplaceAddress(void* map, void* base) {
-  fake_driver()->encoded.base = base;
-  std::memset(map, 0xA5, 128);
-  return note("cuTensorMapReplaceAddress");
-}
 FAKE api::Result cuMemAlloc_v2(api::Pointer* pointer, std::size_t bytes) {
   const api::Result result = note("cuMemAlloc");
   if (result != api::success) return result;

@@ -1,0 +1,117 @@
+// What calls take on a GPU under several Configs: the measurements behind a family's defaults.
+//
+// Reads lines "MASK SHAPE FAMILY CONFIG", as "causal_top_left b=1,h=8,s=512,d=64 forward_tma_wgmma
+// consumers=2", and writes them with the microseconds of a cold call after them, or with what is
+// wrong. The lines of one Problem that follow each other are timed by turns in the same rounds.
+// Outputs are not looked at: that the Configs compute what they should is the gates' to say.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "bench/shape.h"
+#include "bench/stopwatch.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "dispatch/dispatch.h"
+#include "gate/statistics.h"
+#include "gate/target.h"
+
+namespace flashcore {
+namespace {
+
+constexpr int rounds = 5;
+
+/// A line and, once it is set up, its stopwatch.
+struct Contender {
+  std::string mask, shape, family, config;
+  std::unique_ptr<gate::Target> target;
+  std::unique_ptr<bench::Stopwatch> stopwatch;
+  std::vector<double> cold_us;
+  std::string objection;
+
+  [[nodiscard]] bool same_problem(const Contender& other) const {
+    return mask == other.mask && shape == other.shape;
+  }
+  [[nodiscard]] std::string text() const {
+    return fmt::format("{} {} {} {}", mask, shape, family, config);
+  }
+};
+
+core::Mask mask_named(const std::string& name) {
+  if (const auto kind = core::mask_kind_from_name(name)) return {.kind = *kind};
+  core::fail(core::Status::invalid_argument, "mask: there is no {}", name);
+}
+
+std::optional<Contender> read_contender() {
+  std::string line;
+  if (!std::getline(std::cin, line)) return std::nullopt;
+  Contender contender;
+  std::istringstream words(line);
+  words >> contender.mask >> contender.shape >> contender.family >> contender.config;
+  return contender;
+}
+
+void set_up(Contender& contender) {
+  try {
+    const core::Problem problem = bench::to_problem(
+        bench::parse_shape(contender.shape), core::Dtype::float16, mask_named(contender.mask));
+    dispatch::Pinned pinned{contender.family, std::nullopt};
+    if (!contender.config.empty()) pinned.config = family::ConfigFields::parse(contender.config);
+    contender.target = std::make_unique<gate::Target>(
+        problem, dispatch::Device{.backend = dispatch::Backend::cuda}, pinned);
+  } catch (const std::exception& error) {
+    contender.objection = error.what();
+  }
+}
+
+void time_by_turns(std::span<Contender> contenders) {
+  for (Contender& contender : contenders)
+    if (contender.target != nullptr)
+      contender.stopwatch = bench::make_stopwatch(*contender.target, 1);
+  for (int round = 0; round < rounds; ++round)
+    for (Contender& contender : contenders)
+      if (contender.stopwatch != nullptr)
+        contender.cold_us.push_back(contender.stopwatch->measure().cold_us);
+  for (Contender& contender : contenders) {
+    if (contender.objection.empty())
+      fmt::print("{} {:.3f}\n", contender.text(), gate::median(contender.cold_us));
+    else
+      fmt::print("{} not timed: {}\n", contender.text(), contender.objection);
+    contender.stopwatch = nullptr;
+  }
+  std::fflush(stdout);
+}
+
+int run() {
+  std::vector<Contender> all;
+  while (auto contender = read_contender()) all.push_back(std::move(*contender));
+  core::parallel_for(all.size(), [&](std::size_t i) { set_up(all[i]); });
+  for (std::size_t begin = 0; begin < all.size();) {
+    std::size_t end = begin + 1;
+    while (end < all.size() && all[end].same_problem(all[begin])) ++end;
+    time_by_turns(std::span(all).subspan(begin, end - begin));
+    begin = end;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace flashcore
+
+int main() {
+  try {
+    return flashcore::run();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "config_times: {}\n", error.what());
+    return 2;
+  }
+}
