@@ -50,7 +50,7 @@ double call_us(const core::Problem& problem, const Config& config, const Pace& p
   if (stays(config))
     return stay_us + pace.task +
            pace.tile * (longest_share(problem, config, gpu) - task_keys) / config.block_kv;
-  if (!few_rounds(tasks_of(problem, config) * config.kv_splits, gpu))
+  if (places(config, gpu) < 1 || !few_rounds(tasks_of(problem, config) * config.kv_splits, gpu))
     return std::numeric_limits<double>::infinity();
   return one_task_each_us(problem, config, pace, gpu);
 }

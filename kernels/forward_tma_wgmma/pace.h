@@ -15,7 +15,7 @@ struct Pace {
 
 /// Until a call's last block is done: blocks with one task each as they find multiprocessors, those
 /// with most tiles first; blocks that stay when the longest share is. Infinity for more than a few
-/// rounds of the former.
+/// rounds of the former, and for clusters that find no place.
 double call_us(const core::Problem& problem, const Config& config, const Pace& pace,
                const core::GpuLimits& gpu);
 

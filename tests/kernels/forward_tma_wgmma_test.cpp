@@ -172,6 +172,15 @@ TEST(ForwardTmaWgmma, BlocksOfOneTaskAreNotWaitedForInMoreThanAFewRounds) {
   EXPECT_EQ(us(4 * 132 + 1), std::numeric_limits<double>::infinity());
 }
 
+TEST(ForwardTmaWgmma, NoDefaultHasClustersThatDoNotFit) {
+  core::GpuLimits gpu = hopper;
+  for (gpu.multiprocessors = 1; gpu.multiprocessors <= 16; ++gpu.multiprocessors)
+    for (const int heads : {1, 2, 4, 8})
+      EXPECT_LE(default_for(square(1, heads, 512, 64, core::MaskKind::none), gpu).kv_splits,
+                gpu.multiprocessors)
+          << heads;
+}
+
 TEST(ForwardTmaWgmma, EveryDefaultIsValidAndAmongThoseThatAreShipped) {
   const auto* family = family::find_family("forward_tma_wgmma");
   ASSERT_NE(family, nullptr);
