@@ -1,32 +1,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <random>
 #include <vector>
 
-#include "core/gpu_limits.h"
 #include "core/problem.h"
 #include "family/family.h"
 #include "forward_tma_wgmma/balance.h"
 #include "forward_tma_wgmma/config.h"
 #include "forward_tma_wgmma/defaults.h"
 #include "forward_tma_wgmma/grid.h"
-#include "forward_tma_wgmma/pace.h"
 #include "forward_tma_wgmma/params.h"
+#include "hopper.h"
 
 namespace flashcore::forward_tma_wgmma {
 namespace {
-
-const core::GpuLimits hopper = core::limits_of({9, 0, true});
-
-core::Problem square(int batch, int heads, int seq, int head_dim, core::MaskKind kind) {
-  core::Mask mask;
-  mask.kind = kind;
-  return core::contiguous_problem(core::Dtype::float16, batch, heads, heads, seq, seq, head_dim,
-                                  mask);
-}
 
 TEST(ForwardTmaWgmma, RoundsDealEveryTaskToOneBlockOnce) {
   std::mt19937 random(1);
@@ -127,49 +116,6 @@ TEST(ForwardTmaWgmma, BlocksShareTheKeysOfCausalRowsThatAreLongForTheirNumber) {
   EXPECT_EQ(causal(16, 512, 64).kv_splits, 1);
   EXPECT_EQ(causal(32, 16384, 64).kv_splits, 1) << "others' tasks fill the time";
   EXPECT_EQ(default_for(square(1, 8, 2048, 64, core::MaskKind::none), hopper).kv_splits, 1);
-}
-
-/// What all multiprocessors together have to do.
-double work_us(const core::Problem& problem, const Config& config, const Pace& pace) {
-  const DealtParams params = params_of(problem, config, hopper);
-  const auto tiles = tiles_of(params, config);
-  const double tasks = params.tasks;
-  return tasks * pace.task + tasks / static_cast<double>(tiles.size()) * pace.tile *
-                                 std::accumulate(tiles.begin(), tiles.end(), 0.0);
-}
-
-TEST(ForwardTmaWgmma, ACallTakesNoLessThanItsLongestTaskAndItsPartOfTheWork) {
-  std::mt19937 random(6);
-  const auto any = [&](int least, int most) {
-    return std::uniform_int_distribution<int>(least, most)(random);
-  };
-  for (int i = 0; i < 200; ++i) {
-    const auto problem =
-        square(1, any(1, 16), any(1, 4096), 64,
-               i % 2 == 0 ? core::MaskKind::none : core::MaskKind::causal_top_left);
-    const Config config{.consumers = any(1, 3), .kv_splits = 1 << any(0, 2), .persistent = 0};
-    const Pace pace{.task = 0.1 * any(1, 50), .tile = 0.1 * any(1, 20)};
-    const double us = call_us(problem, config, pace, hopper);
-    const auto tiles = tiles_of(params_of(problem, config, hopper), config);
-    const double longest = pace.task + pace.tile * tiles.front() / config.kv_splits;
-    const double share = work_us(problem, config, pace) / hopper.multiprocessors;
-    EXPECT_GT(us, longest) << problem.to_string();
-    EXPECT_GT(us, share) << problem.to_string();
-    if (config.kv_splits == 1 && few_rounds(tasks_of(problem, config),
-                                            hopper)) {  // what list scheduling is never worse than
-      EXPECT_LT(us, longest + share + 1.1) << problem.to_string();
-    }
-  }
-}
-
-TEST(ForwardTmaWgmma, BlocksOfOneTaskAreNotWaitedForInMoreThanAFewRounds) {
-  const Config config{.persistent = 0};
-  const Pace pace{.task = 1, .tile = 1};
-  const auto us = [&](int heads) {
-    return call_us(square(1, heads, 128, 64, core::MaskKind::none), config, pace, hopper);
-  };
-  EXPECT_EQ(us(4 * 132), 1 + 4 * 2);
-  EXPECT_EQ(us(4 * 132 + 1), std::numeric_limits<double>::infinity());
 }
 
 TEST(ForwardTmaWgmma, NoDefaultHasClustersThatDoNotFit) {
