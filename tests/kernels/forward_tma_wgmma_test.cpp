@@ -98,12 +98,12 @@ TEST(ForwardTmaWgmma, TheConsumersWhoseLongestShareIsDoneFirstTakeACall) {
   EXPECT_EQ(consumers(1, 12, 2048, core::MaskKind::none), 3) << "132 tasks, not 192";
 }
 
-TEST(ForwardTmaWgmma, BlocksStayWhereThereAreMoreTasksThanMultiprocessors) {
+TEST(ForwardTmaWgmma, BlocksStayWhereThereAreManyTasks) {
   const auto stay = [](int heads, int seq, int head_dim) {
     return stays(default_for(square(1, heads, seq, head_dim, core::MaskKind::none), hopper));
   };
   EXPECT_FALSE(stay(16, 1024, 128)) << "128 tasks";
-  EXPECT_TRUE(stay(17, 1024, 128)) << "136 tasks";
+  EXPECT_TRUE(stay(40, 1024, 128)) << "320 tasks";
 }
 
 TEST(ForwardTmaWgmma, BlocksShareTheKeysOfCausalRowsThatAreLongForTheirNumber) {
@@ -113,7 +113,7 @@ TEST(ForwardTmaWgmma, BlocksShareTheKeysOfCausalRowsThatAreLongForTheirNumber) {
   EXPECT_EQ(causal(1, 16384, 64).kv_splits, 2) << "one block's 128 tiles would be waited for";
   EXPECT_EQ(causal(1, 16384, 128).kv_splits, 2);
   EXPECT_EQ(causal(1, 4096, 64).kv_splits, 4);
-  EXPECT_EQ(causal(16, 512, 64).kv_splits, 1);
+  EXPECT_EQ(causal(32, 512, 64).kv_splits, 1);
   EXPECT_EQ(causal(32, 16384, 64).kv_splits, 1) << "others' tasks fill the time";
   EXPECT_EQ(default_for(square(1, 8, 2048, 64, core::MaskKind::none), hopper).kv_splits, 1);
 }
