@@ -14,13 +14,11 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "bench/shape.h"
+#include "bench/config_line.h"
 #include "bench/stopwatch.h"
-#include "core/error.h"
 #include "core/parallel.h"
 #include "dispatch/dispatch.h"
 #include "gate/statistics.h"
@@ -33,42 +31,20 @@ constexpr int rounds = 5;
 
 /// A line and, once it is set up, its stopwatch.
 struct Contender {
-  std::string mask, shape, family, config;
-  std::unique_ptr<gate::Target> target;
-  std::unique_ptr<bench::Stopwatch> stopwatch;
-  std::vector<double> cold_us;
-  std::string objection;
-
-  [[nodiscard]] bool same_problem(const Contender& other) const {
-    return mask == other.mask && shape == other.shape;
-  }
-  [[nodiscard]] std::string text() const {
-    return fmt::format("{} {} {} {}", mask, shape, family, config);
-  }
+  bench::ConfigLine line;
+  std::unique_ptr<gate::Target> target = nullptr;
+  std::unique_ptr<bench::Stopwatch> stopwatch = nullptr;
+  std::vector<double> cold_us = {};
+  std::string objection = {};
 };
 
-core::Mask mask_named(const std::string& name) {
-  if (const auto kind = core::mask_kind_from_name(name)) return {.kind = *kind};
-  core::fail(core::Status::invalid_argument, "mask: there is no {}", name);
-}
-
-std::optional<Contender> read_contender() {
-  std::string line;
-  if (!std::getline(std::cin, line)) return std::nullopt;
-  Contender contender;
-  std::istringstream words(line);
-  words >> contender.mask >> contender.shape >> contender.family >> contender.config;
-  return contender;
-}
-
 void set_up(Contender& contender) {
+  const bench::ConfigLine& line = contender.line;
   try {
-    const core::Problem problem = bench::to_problem(
-        bench::parse_shape(contender.shape), core::Dtype::float16, mask_named(contender.mask));
-    dispatch::Pinned pinned{contender.family, std::nullopt};
-    if (!contender.config.empty()) pinned.config = family::ConfigFields::parse(contender.config);
+    dispatch::Pinned pinned{line.family, std::nullopt};
+    if (!line.config.empty()) pinned.config = family::ConfigFields::parse(line.config);
     contender.target = std::make_unique<gate::Target>(
-        problem, dispatch::Device{.backend = dispatch::Backend::cuda}, pinned);
+        line.problem(), dispatch::Device{.backend = dispatch::Backend::cuda}, pinned);
   } catch (const std::exception& error) {
     contender.objection = error.what();
   }
@@ -92,9 +68,9 @@ void time_by_turns(std::span<Contender> contenders) {
         contender.cold_us.push_back(contender.stopwatch->measure().cold_us);
   for (Contender& contender : contenders) {
     if (contender.objection.empty())
-      fmt::print("{} {:.3f}\n", contender.text(), gate::median(contender.cold_us));
+      fmt::print("{} {:.3f}\n", contender.line.text(), gate::median(contender.cold_us));
     else
-      fmt::print("{} not timed: {}\n", contender.text(), contender.objection);
+      fmt::print("{} not timed: {}\n", contender.line.text(), contender.objection);
     contender.stopwatch = nullptr;
   }
   std::fflush(stdout);
@@ -102,11 +78,12 @@ void time_by_turns(std::span<Contender> contenders) {
 
 int run() {
   std::vector<Contender> all;
-  while (auto contender = read_contender()) all.push_back(std::move(*contender));
+  for (const bench::ConfigLine& line : bench::read_config_lines(std::cin))
+    all.push_back({.line = line});
   core::parallel_for(all.size(), [&](std::size_t i) { set_up(all[i]); });
   for (std::size_t begin = 0; begin < all.size();) {
     std::size_t end = begin + 1;
-    while (end < all.size() && all[end].same_problem(all[begin])) ++end;
+    while (end < all.size() && all[end].line.same_problem(all[begin].line)) ++end;
     time_by_turns(std::span(all).subspan(begin, end - begin));
     begin = end;
   }

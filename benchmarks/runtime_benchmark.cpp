@@ -64,6 +64,13 @@ void FindScalarKernelInCache(benchmark::State& state) {
 }
 BENCHMARK(FindScalarKernelInCache)->Unit(benchmark::kMillisecond);
 
+/// Says so where there is none.
+bool has_gpu(benchmark::State& state) {
+  if (cuda::device_count() > 0) return true;
+  state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
+  return false;
+}
+
 /// The mission shape in device memory.
 class DeviceCall {
  public:
@@ -88,10 +95,7 @@ class DeviceCall {
 /// scheduler's interruptions do not move.
 template <typename Call>
 void time_returns(benchmark::State& state, const Call& call) {
-  if (cuda::device_count() == 0) {
-    state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
-    return;
-  }
+  if (!has_gpu(state)) return;
   const cuda::DeviceGuard guard(0);
   const cuda::Stream stream;
   const DeviceCall tensors;
@@ -143,10 +147,7 @@ BENCHMARK(AddressesAreChecked)->Unit(benchmark::kMicrosecond)->UseManualTime()->
 class ReadyKernel {
  public:
   explicit ReadyKernel(benchmark::State& state) {
-    if (cuda::device_count() == 0) {
-      state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
-      return;
-    }
+    if (!has_gpu(state)) return;
     const core::GpuLimits& gpu = cuda::device_info(0).limits;
     const auto problem = core::contiguous_problem(core::Dtype::float16, 1, 8, 8, 512, 512, 64);
     const auto* family = family::find_family("forward_tma_wgmma");
@@ -236,10 +237,7 @@ class EmptyKernel {
 /// Arguments: bytes of the kernel's argument, KiB of shared memory per block.
 template <bool Completes>
 void EmptyKernelTakes(benchmark::State& state) {
-  if (cuda::device_count() == 0) {
-    state.SkipWithError(("no GPU: " + cuda::driver_unavailable_reason()).c_str());
-    return;
-  }
+  if (!has_gpu(state)) return;
   const cuda::DeviceGuard guard(0);
   const EmptyKernel empty(state.range(0), static_cast<unsigned>(state.range(1)) * 1024);
   time_returns(state, [&](const Attention&, const Execution& execution) {

@@ -118,7 +118,7 @@ Config split_masked(Config config) {
 Config with_small_tiles(const Config& config, const Problem& problem) {
   if (config.consumers > 1) return config;
   if (config.kv_splits == 1 && problem.seq_kv <= tiny_keys) return tiny(config);
-  if (config.kv_splits > 1 && problem.seq_kv <= few_masked_keys && problem.head_dim <= 64 &&
+  if (config.kv_splits == 2 && problem.seq_kv <= few_masked_keys && problem.head_dim <= 64 &&
       has_mask(problem))
     return split_masked(config);
   return config;
@@ -180,10 +180,11 @@ std::vector<Config> all_defaults() {
       for (const Candidate& candidate : shape.candidates) of_head.push_back(candidate.config);
       const Config& alone = of_head.front();
       of_head.push_back(tiny(alone));
-      Config shared = alone;
-      shared.persistent = 1;
-      for (shared.kv_splits = 2; head_dim == 64 && shared.kv_splits <= 4; shared.kv_splits *= 2)
-        of_head.push_back(split_masked(shared));
+      if (head_dim == 64) {
+        of_head.push_back(split_masked(alone));
+        of_head.back().kv_splits = 2;
+        of_head.back().persistent = 1;  // as in all Configs whose blocks share keys
+      }
       for (const int persistent : {0, 1}) {
         of_head.push_back(packed(shape.packed, 1));
         of_head.back().persistent = persistent;

@@ -128,6 +128,12 @@ std::string to_string(const Problem& p) {
   return text;
 }
 
+core::Mask parse_mask(std::string_view kind) {
+  if (const auto known = core::mask_kind_from_name(kind)) return {.kind = *known};
+  fail(Status::invalid_argument,
+       "mask: '{}' is not one of none, causal_top_left, causal_bottom_right", kind);
+}
+
 Problem to_problem(const Shape& shape, core::Dtype dtype, const core::Mask& mask) {
   return core::contiguous_problem(dtype, shape.batch, shape.heads_q, shape.heads_kv, shape.seq_q,
                                   shape.seq_kv, shape.head_dim, mask);

@@ -31,6 +31,9 @@ std::string to_string(const core::Problem& problem);
 /// The command's flags that repeat one Problem: "--shape b=1,h=8,s=512,d=64 --dtype fp16".
 std::string flags_of(const core::Problem& problem);
 
+/// A mask without a window, by its kind's name. Throws invalid_argument naming the value.
+core::Mask parse_mask(std::string_view kind);
+
 core::Problem to_problem(const Shape& shape, core::Dtype dtype, const core::Mask& mask);
 
 /// "mission", "small", "sweep" or several with commas between them. mission and small take the mask

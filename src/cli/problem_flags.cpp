@@ -90,11 +90,7 @@ core::Dtype dtype_of(const ProblemFlags& flags) {
 }
 
 core::Mask mask_of(const ProblemFlags& flags) {
-  const auto kind = core::mask_kind_from_name(flags.mask);
-  if (!kind)
-    fail(Status::invalid_argument,
-         "mask: '{}' is not one of none, causal_top_left, causal_bottom_right", flags.mask);
-  core::Mask mask{.kind = *kind};
+  core::Mask mask = bench::parse_mask(flags.mask);
   if (flags.window.empty()) return mask;
   const std::string_view text = flags.window;
   const auto comma = text.find(',');

@@ -9,11 +9,10 @@
 #include <map>
 #include <numeric>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "bench/shape.h"
+#include "bench/config_line.h"
 #include "core/problem.h"
 #include "family/family.h"
 #include "forward_tma_wgmma/grid.h"
@@ -72,21 +71,18 @@ struct Measured {
   std::map<std::string, double> us;
 };
 
-/// What benchmarks/config_times wrote: "MASK SHAPE FAMILY CONFIG US".
+/// What benchmarks/config_times wrote.
 std::map<std::string, Measured> read_measured(const std::string& path,
                                               const family::Family& family) {
   std::map<std::string, Measured> all;
   std::ifstream file(path);
-  std::string mask, shape, name, config;
-  double us = 0;
-  while (file >> mask >> shape >> name >> config >> us) {
-    Measured& measured = all[mask + ' ' + shape];
-    measured.problem = bench::to_problem(bench::parse_shape(shape), core::Dtype::float16,
-                                         {.kind = core::mask_kind_from_name(mask).value()});
+  for (const bench::ConfigLine& line : bench::read_config_lines(file)) {
+    Measured& measured = all[line.mask + ' ' + line.shape];
+    measured.problem = line.problem();
     auto fields = family::overlaid(family.default_config(measured.problem, hopper),
-                                   family::ConfigFields::parse(config));
+                                   family::ConfigFields::parse(line.config));
     if (fields.at("kv_splits") > 1) fields.set("persistent", 1);  // the same program
-    measured.us[fields.to_string()] = us;
+    measured.us[fields.to_string()] = line.us.value();
   }
   return all;
 }
