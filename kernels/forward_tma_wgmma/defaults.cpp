@@ -1,6 +1,5 @@
 #include "forward_tma_wgmma/defaults.h"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -15,7 +14,7 @@ namespace {
 using core::GpuLimits;
 using core::Problem;
 
-/// A Config for tiles of one head's rows, and who takes it into account.
+/// A Config for tiles of one head's rows, and which calls it is for.
 struct Candidate {
   Config config;
   Pace pace;
@@ -88,15 +87,17 @@ bool has_mask(const Problem& problem) {
 Config fastest(const Problem& problem, const std::vector<Candidate>& candidates,
                const GpuLimits& gpu) {
   const bool masked = has_mask(problem);
-  const Config* best = nullptr;
+  const Candidate* best = &candidates.front();
   double best_us = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {
     if (problem.seq_kv < candidate.from || (masked && !candidate.takes_masked)) continue;
     const double us = call_us(problem, candidate.config, candidate.pace, gpu);
-    if (best == nullptr || us < best_us) best = &candidate.config;
-    best_us = std::min(best_us, us);
+    if (us < best_us) {
+      best = &candidate;
+      best_us = us;
+    }
   }
-  return *best;
+  return best->config;
 }
 
 /// For so few keys that one small tile holds them.
