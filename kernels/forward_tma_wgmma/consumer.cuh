@@ -216,14 +216,16 @@ class Consumer {
       mask(task, tile);
       if constexpr (overlaps_output(C)) {
         Weights<C> r_weights;  // the product reads r_weights_
-        softmax_.weigh(r_scores_, params_.scale_log2e, r_weights);
+        const bool moved = !softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights) &&
+                           softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
         device::wgmma_wait<0>();
         finish_output();
-        softmax_.rescale(r_out_);
+        if (moved) softmax_.rescale(r_out_);
         device::refill(r_weights_, r_weights);
       } else {
-        softmax_.weigh(r_scores_, params_.scale_log2e, r_weights_);
-        softmax_.rescale(r_out_);
+        if (!softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights_) &&
+            softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_))
+          softmax_.rescale(r_out_);
       }
     }
   }
@@ -250,15 +252,18 @@ class Consumer {
     if constexpr (!overlaps_output(C)) finish_output();
   }
 
-  /// The tiles that K's and V's rings are at, and the one that a turn's products begin with.
+  /// The tiles that K's and V's rings are at.
   device::MatrixDescriptor k_tile() const {
     return device::k_major(device::shared_address(S::k(k_ring_.stage)));
   }
   device::MatrixDescriptor v_tile() const {
     return device::n_major(device::shared_address(S::v(v_ring_.stage)), S::kv_column_bytes);
   }
+  /// The one that a turn's products begin with. Said to be the same in every lane, it is worked out
+  /// here, among a tile's weights, and not when the turn has come.
   device::MatrixDescriptor first_operand() const {
-    return overlaps_output(C) ? k_tile() : v_tile();
+    const auto bits = (overlaps_output(C) ? k_tile() : v_tile()).bits;
+    return {(bits >> 32 << 32) | static_cast<unsigned>(device::uniform(static_cast<int>(bits)))};
   }
   /// The consumer's rows of the place that wait_for_q() found. Said to be the same in every lane,
   /// it is worked out once and not before every product.
@@ -301,7 +306,8 @@ class Consumer {
   }
   /// After the task's last tile of scores.
   void release_q(bool last) {
-    if (!q_in_registers(C) && last) release(barriers_.q_empty[q_stage_][consumer_]);
+    if constexpr (!q_in_registers(C))
+      device::arrive_if(last && lane_ == 0, barriers_.q_empty[q_stage_][consumer_]);
   }
   /// The warp's rows, whose place is free then.
   void load_q() {
@@ -327,7 +333,7 @@ class Consumer {
   }
   /// Every consumer warp arrives once, when it has read the tile.
   void release(device::Mbarrier& empty) const {
-    if (lane_ == 0) device::arrive(empty);
+    device::arrive_if(lane_ == 0, empty);
   }
 
   /// Of the warpgroup's rows, the warp's first.

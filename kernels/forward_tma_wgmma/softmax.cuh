@@ -80,63 +80,46 @@ void exponentials(const Scores<C>& r_scores, float scale_log2e, const float (&of
 template <Config C>
 struct Softmax {
   device::LazySoftmax rows[2] = {};
-  float factors[2];    // what the output so far is to be multiplied with
-  bool moved = false;  // whether any of the warp's factors is not 1
+  float factors[2];  // what the output so far is to be multiplied with, of the careful way
 
   /// Of a row's first tile: relative to 0, unless that makes weights too small, or too large.
   template <int Keys = C.block_kv>
   void weigh_first(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     // Beside other warpgroups, registers do not suffice for both ways.
-    if constexpr (!weighs_relative_to_zero(C))
-      return weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
+    if constexpr (!weighs_relative_to_zero(C)) {
+      weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
+      return;
+    }
     const float offsets[2] = {};
     float sums[2];
     exponentials<C, Keys>(r_scores, scale_log2e, offsets, r_weights, sums);
     bool suits = true;
     for (const float sum : sums) suits = suits && sum > smallest_sum && sum < largest_sum;
     // Of a row that a mask cuts short, some lanes have no key.
-    if (device::warp_any(!suits) && !every_row_suits(sums))
-      return weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
+    if (device::warp_any(!suits) && !every_row_suits(sums)) {
+      weigh_carefully<Keys>(r_scores, scale_log2e, r_weights);
+      return;
+    }
     for (int half = 0; half < 2; ++half)
       rows[half] = {.reference_max = 0.0F, .row_sum = sums[half]};
   }
 
-  /// Of any other tile.
-  void weigh(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+  /// Of any other tile, without its maximum. False where it has to be weighed carefully instead.
+  bool weigh_lightly(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
     float sums[2];
     exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
-    moved = false;
     // NaN, as for a row without a reference yet, is not small either.
-    if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum))) {
-      weigh_carefully<C.block_kv>(r_scores, scale_log2e, r_weights);
-      return;
-    }
+    if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum))) return false;
     rows[0].row_sum += sums[0];
     rows[1].row_sum += sums[1];
-  }
-
-  void rescale(Output<C>& r_out) const {
-    if (!moved) return;
-#pragma unroll
-    for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
-  }
-
- private:
-  static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
-  static constexpr float smallest_sum = 0x1p-6F;  // and 2^-14 with all its bits
-
-  /// NaN is not small.
-  static bool every_row_suits(const float (&sums)[2]) {
-    return !device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum)) &&
-           device::every_row_has(sums[0] > smallest_sum) &&
-           device::every_row_has(sums[1] > smallest_sum);
+    return true;
   }
 
   /// With the tile's maximum, which is taken for the reference where the one before has fallen
-  /// behind.
-  template <int Keys>
-  void weigh_carefully(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
+  /// behind. Whether any of the warp's factors is not 1.
+  template <int Keys = C.block_kv>
+  bool weigh_carefully(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
     float offsets[2];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -151,9 +134,25 @@ struct Softmax {
     }
     float sums[2];
     exponentials<C, Keys>(r_scores, scale_log2e, offsets, r_weights, sums);
-    moved = device::warp_any(factors[0] != 1.0F || factors[1] != 1.0F);
     rows[0].row_sum += sums[0];
     rows[1].row_sum += sums[1];
+    return device::warp_any(factors[0] != 1.0F || factors[1] != 1.0F);
+  }
+
+  void rescale(Output<C>& r_out) const {
+#pragma unroll
+    for (int i = 0; i < C.head_dim / 2; ++i) r_out[i] *= factors[half_of(i)];
+  }
+
+ private:
+  static constexpr float largest_sum = 32768.0F;  // fp16 holds 65504
+  static constexpr float smallest_sum = 0x1p-6F;  // and 2^-14 with all its bits
+
+  /// NaN is not small.
+  static bool every_row_suits(const float (&sums)[2]) {
+    return !device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum)) &&
+           device::every_row_has(sums[0] > smallest_sum) &&
+           device::every_row_has(sums[1] > smallest_sum);
   }
 };
 

@@ -26,6 +26,16 @@ inline void arrive(Mbarrier& barrier) {
       : "memory");
 }
 
+/// The same in the threads that say so, without a branch: the compiler moves nothing across one,
+/// and what stands behind the arrival is often better worked out ahead of it.
+inline void arrive_if(bool arrives, Mbarrier& barrier) {
+  asm volatile(
+      "{ .reg .pred arrives; .reg .b64 phase; setp.ne.b32 arrives, %1, 0;"
+      " @arrives mbarrier.arrive.shared.b64 phase, [%0]; }" ::"r"(shared_address(&barrier)),
+      "r"(static_cast<int>(arrives))
+      : "memory");
+}
+
 /// Arrives when the thread's asynchronous copies so far have landed; the thread goes on at once.
 inline void arrive_after_copies(Mbarrier& barrier) {
   asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(&barrier))

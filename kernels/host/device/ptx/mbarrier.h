@@ -19,6 +19,11 @@ inline void arrive(Mbarrier& barrier, std::source_location line = std::source_lo
   host::call<&host::Machine::mbarrier_arrive>(&barrier, host::Site(line));
 }
 
+inline void arrive_if(bool arrives, Mbarrier& barrier,
+                      std::source_location line = std::source_location::current()) {
+  if (arrives) arrive(barrier, line);
+}
+
 inline void arrive_after_copies(Mbarrier& barrier,
                                 std::source_location line = std::source_location::current()) {
   host::call<&host::Machine::mbarrier_arrive_after_copies>(&barrier, host::Site(line));
