@@ -12,7 +12,7 @@ namespace flashcore::forward_tma_wgmma {
 namespace {
 
 constexpr double launch_us = 1.0;
-constexpr double stay_us = 2.5;    // the same, with what blocks that stay work out before and after
+constexpr double stay_us = 2.1;    // the same, with what blocks that stay work out before and after
 constexpr double merge_us = 0.25;  // each time that a task's blocks are doubled
 
 /// Clusters that find place at once. Those of more than two blocks do not divide the
