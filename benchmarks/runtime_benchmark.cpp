@@ -9,12 +9,14 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "core/host_tensor.h"
 #include "cuda/driver.h"
 #include "cuda/memory.h"
 #include "cuda/module.h"
+#include "cuda/replay.h"
 #include "cuda/stream.h"
 #include "family/family.h"
 #include "jit/binary_store.h"
@@ -210,7 +212,8 @@ void CallCompletes(benchmark::State& state) {
 }
 BENCHMARK(CallCompletes)->Unit(benchmark::kMicrosecond)->UseManualTime()->Iterations(4000);
 
-/// A kernel that does nothing, of the mission shape's launch: the least that any call takes.
+/// A kernel that does nothing, of the mission shape's launch, as the driver launches it and as
+/// calls do: the least that any call takes.
 class EmptyKernel {
  public:
   EmptyKernel(std::int64_t argument_bytes, unsigned shared_bytes)
@@ -223,25 +226,38 @@ class EmptyKernel {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(ptx.c_str());
     kernel_ = cuda::load_module({bytes, ptx.size() + 1}, "empty", 0);
     cuda::allow_shared_bytes(kernel_, shared_bytes, 0);
+    replayed_.emplace(kernel_);
   }
   void launch(cuda::StreamHandle stream) const {
-    cuda::launch_on_gpu(kernel_.function(), shape_, stream, arguments_.data());
+    cuda::launch_on_gpu(kernel_.function(), shape_, stream, arguments_.data(), arguments_.size());
   }
+  void replay(cuda::StreamHandle stream) const {
+    replayed_->kernel().launch(shape_, stream, arguments_.data(), arguments_.size());
+  }
+  /// The next launch has another argument than the last.
+  void change_argument() { arguments_[0] ^= std::byte{1}; }
 
  private:
   cuda::LaunchShape shape_;
   std::vector<std::byte> arguments_;
   cuda::Kernel kernel_;
+  std::optional<cuda::ReplayedKernel> replayed_;
 };
 
+enum class Way { launched, replayed, replayed_anew };  // anew: with another argument each time
+
 /// Arguments: bytes of the kernel's argument, KiB of shared memory per block.
-template <bool Completes>
+template <bool Completes, Way way = Way::launched>
 void EmptyKernelTakes(benchmark::State& state) {
   if (!has_gpu(state)) return;
   const cuda::DeviceGuard guard(0);
-  const EmptyKernel empty(state.range(0), static_cast<unsigned>(state.range(1)) * 1024);
+  EmptyKernel empty(state.range(0), static_cast<unsigned>(state.range(1)) * 1024);
   time_returns(state, [&](const Attention&, const Execution& execution) {
-    empty.launch(execution.stream);
+    if (way == Way::replayed_anew) empty.change_argument();
+    if (way == Way::launched)
+      empty.launch(execution.stream);
+    else
+      empty.replay(execution.stream);
     if (Completes) cuda::synchronize_device();
   });
 }
@@ -259,6 +275,10 @@ constexpr auto launches = [](auto* benchmark) {
 };
 BENCHMARK(EmptyKernelReturns)->Apply(launches);
 BENCHMARK(EmptyKernelCompletes)->Apply(launches);
+BENCHMARK(EmptyKernelTakes<false, Way::replayed>)->Apply(launches);
+BENCHMARK(EmptyKernelTakes<true, Way::replayed>)->Apply(launches);
+BENCHMARK(EmptyKernelTakes<false, Way::replayed_anew>)->Apply(launches);
+BENCHMARK(EmptyKernelTakes<true, Way::replayed_anew>)->Apply(launches);
 
 }  // namespace
 }  // namespace flashcore

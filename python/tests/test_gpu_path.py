@@ -108,7 +108,7 @@ def test_a_call_launches_on_the_stream_that_its_library_names():
     q, k, v, out = draw(), draw(), draw(), draw()
     named = library(current_stream=lambda q: 0x1234)
     binding.forward(named, PLAIN, q, k, v, None, out, False)
-    assert calls("cuLaunchKernelEx") >= 1 and fake.fake_launch_stream() == 0x1234
+    assert calls("cuGraphLaunch") >= 1 and fake.fake_launch_stream() == 0x1234
     assert set(CudaArray.asked_streams) == {0x1234}
     assert calls("cuCtxSynchronize") == calls("cuStreamSynchronize") == 0
     CudaArray.asked_streams.clear()
@@ -167,7 +167,7 @@ def test_watched_calls_and_those_that_want_grad_do_nothing():
     watchers = tuple(lambda name=name: answers[name] for name in answers)
     found = library(watchers=watchers, plain_types=(CudaArray, Grad), grad_enabled=lambda: True)
     forward = lambda *arrays: binding.forward(found, PLAIN, *arrays, None, None, False)
-    assert forward(x, x, x) is not None and calls("cuLaunchKernelEx") == 1
+    assert forward(x, x, x) is not None and calls("cuGraphLaunch") == 1
     for name in answers:
         answers[name] = True
         assert forward(x, x, x) is None
@@ -185,7 +185,7 @@ def test_watched_calls_and_those_that_want_grad_do_nothing():
     other = Other(np.zeros((1, 8, 512, 64), np.float16))
     for arrays in ((other, x, x), (x, other, x), (x, x, other)):
         assert forward(*arrays) is None
-    assert calls("cuLaunchKernelEx") == 1 and forward(x, x, x) is not None
+    assert calls("cuGraphLaunch") == 1 and forward(x, x, x) is not None
     """)
 
 

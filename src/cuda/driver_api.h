@@ -23,6 +23,7 @@ using Function = struct OpaqueFunction*;
 using Stream = struct OpaqueStream*;
 using Event = struct OpaqueEvent*;
 using Graph = struct OpaqueGraph*;
+using GraphNode = struct OpaqueGraphNode*;
 using GraphExec = struct OpaqueGraphExec*;
 
 enum DeviceAttribute : int {
@@ -46,7 +47,8 @@ enum PointerAttribute : int { memory_type = 2, range_start = 11, range_bytes = 1
 enum LaunchAttributeId : int { programmatic_stream_serialization = 6 };
 enum TensorMapDataType : int { tensor_float16 = 6, tensor_bfloat16 = 9 };
 inline constexpr int tensor_promotion_l2_128b = 2;
-enum CaptureMode : int { capture_thread_local = 1 };
+enum CaptureMode : int { capture_thread_local = 1, capture_relaxed = 2 };
+enum CaptureStatus : int { capture_none = 0, capture_active = 1 };
 inline constexpr unsigned stream_non_blocking = 1;
 
 struct Uuid {
@@ -68,6 +70,18 @@ struct LaunchConfig {  // CUlaunchConfig
   unsigned attribute_count;
 };
 static_assert(sizeof(LaunchConfig) == 56 && offsetof(LaunchConfig, stream) == 32);
+
+struct KernelNodeParams {  // CUDA_KERNEL_NODE_PARAMS_v2
+  Function function;
+  unsigned grid_x, grid_y, grid_z;
+  unsigned block_x, block_y, block_z;
+  unsigned shared_bytes;
+  void** params;
+  void** extra;
+  void* kernel;
+  Context context;
+};
+static_assert(sizeof(KernelNodeParams) == 72 && offsetof(KernelNodeParams, params) == 40);
 
 /// The entry points, each under its symbol's name.
 struct Driver {
@@ -102,6 +116,11 @@ struct Driver {
   Result (*cuStreamSynchronize)(Stream);
   Result (*cuStreamBeginCapture_v2)(Stream, CaptureMode);
   Result (*cuStreamEndCapture)(Stream, Graph*);
+  Result (*cuStreamIsCapturing)(Stream, CaptureStatus*);
+  Result (*cuThreadExchangeStreamCaptureMode)(CaptureMode*);
+  Result (*cuGraphGetNodes)(Graph, GraphNode*, std::size_t* count);
+  /// Null in drivers before CUDA 12.0.
+  Result (*cuGraphExecKernelNodeSetParams_v2)(GraphExec, GraphNode, const KernelNodeParams*);
   Result (*cuGraphInstantiateWithFlags)(GraphExec*, Graph, unsigned long long flags);
   Result (*cuGraphLaunch)(GraphExec, Stream);
   Result (*cuGraphExecDestroy)(GraphExec);

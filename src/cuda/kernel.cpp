@@ -18,7 +18,7 @@ void require_clusters(const LaunchShape& shape) {
 }
 
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
-                   const void* params) {
+                   const void* params, std::size_t /*params_bytes*/) {
   require_clusters(shape);
   std::array<api::LaunchAttribute, 1> attributes;
   unsigned count = 0;

@@ -30,13 +30,13 @@ inline constexpr unsigned most_blocks_per_cluster = 8;
 void require_clusters(const LaunchShape& shape);
 
 /// How a kernel is launched, given its handle: the driver's way, or the emulator's, to which handle
-/// and stream mean other things.
+/// and stream mean other things. The kernel's argument has so many bytes, or fewer.
 using Launcher = void (*)(void* function, const LaunchShape& shape, StreamHandle stream,
-                          const void* params);
+                          const void* params, std::size_t params_bytes);
 
 /// cuLaunchKernelEx. Throws what require_clusters throws, and when the driver refuses.
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
-                   const void* params);
+                   const void* params, std::size_t params_bytes);
 
 /// A kernel loaded on one device. A plain value: the module that holds the code lives as long as
 /// the process.
@@ -51,7 +51,11 @@ class Kernel {
   /// The kernel's argument is one struct, which is copied. Throws what the launcher throws.
   template <typename Params>
   void launch(const LaunchShape& shape, StreamHandle stream, const Params& params) const {
-    launcher_(function_, shape, stream, &params);
+    launch(shape, stream, &params, sizeof params);
+  }
+  void launch(const LaunchShape& shape, StreamHandle stream, const void* params,
+              std::size_t params_bytes) const {
+    launcher_(function_, shape, stream, params, params_bytes);
   }
 
   /// A map of a call's tensor, to pass in this kernel's argument. A family asks the kernel because

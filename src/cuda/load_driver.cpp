@@ -66,16 +66,24 @@ void bind_streams(Symbols& symbols, api::Driver& driver) {
   symbols.bind(driver.cuStreamSynchronize, "cuStreamSynchronize");
   symbols.bind(driver.cuStreamBeginCapture_v2, "cuStreamBeginCapture_v2");
   symbols.bind(driver.cuStreamEndCapture, "cuStreamEndCapture");
-  symbols.bind(driver.cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags");
-  symbols.bind(driver.cuGraphLaunch, "cuGraphLaunch");
-  symbols.bind(driver.cuGraphExecDestroy, "cuGraphExecDestroy");
-  symbols.bind(driver.cuGraphDestroy, "cuGraphDestroy");
+  symbols.bind(driver.cuStreamIsCapturing, "cuStreamIsCapturing");
   symbols.bind(driver.cuEventCreate, "cuEventCreate");
   symbols.bind(driver.cuEventDestroy_v2, "cuEventDestroy_v2");
   symbols.bind(driver.cuEventRecord, "cuEventRecord");
   symbols.bind(driver.cuEventSynchronize, "cuEventSynchronize");
   symbols.bind(driver.cuPointerGetAttributes, "cuPointerGetAttributes");
   symbols.bind(driver.cuEventElapsedTime, "cuEventElapsedTime");
+}
+
+void bind_graphs(Symbols& symbols, api::Driver& driver) {
+  symbols.bind(driver.cuThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode");
+  symbols.bind(driver.cuGraphGetNodes, "cuGraphGetNodes");
+  symbols.bind_if_there(driver.cuGraphExecKernelNodeSetParams_v2,
+                        "cuGraphExecKernelNodeSetParams_v2");
+  symbols.bind(driver.cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags");
+  symbols.bind(driver.cuGraphLaunch, "cuGraphLaunch");
+  symbols.bind(driver.cuGraphExecDestroy, "cuGraphExecDestroy");
+  symbols.bind(driver.cuGraphDestroy, "cuGraphDestroy");
 }
 
 /// Initialises the driver and asks it for its version and devices; the reason when one call fails.
@@ -107,6 +115,7 @@ LoadedDriver load_driver(const std::string& path) {
   bind_devices(symbols, loaded.api);
   bind_kernels_and_memory(symbols, loaded.api);
   bind_streams(symbols, loaded.api);
+  bind_graphs(symbols, loaded.api);
   if (symbols.missing() != nullptr) {
     loaded.reason = fmt::format("{} has no {}: a driver for CUDA 11.8 or later is needed", file,
                                 symbols.missing());

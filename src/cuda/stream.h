@@ -46,6 +46,9 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   void launch(StreamHandle stream) const;
+  /// Of a graph of one kernel: launches from now on have this shape (whose overlap does not count)
+  /// and argument. Needs a driver for CUDA 12.0 or later.
+  void set_kernel(const Kernel& kernel, const LaunchShape& shape, const void* params) const;
 
  private:
   void* graph_ = nullptr;

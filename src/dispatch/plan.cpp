@@ -6,6 +6,7 @@
 #include "cpu/backend.h"
 #include "cuda/driver.h"
 #include "cuda/memory.h"
+#include "cuda/replay.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/selection.h"
 #include "emulate/call.h"
@@ -28,6 +29,7 @@ struct Plan::State {
   bool reaches_host_memory = false;
   std::unique_ptr<family::PreparedLaunch> prepared;
   std::vector<cuda::Kernel> kernels;
+  std::unique_ptr<cuda::ReplayedKernel> replayed;  // the only kernel, on a GPU
 
   void check_workspace(const core::Arguments& arguments) const;
 };
@@ -106,9 +108,17 @@ Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
   const auto shapes = state_->prepared->shapes();
   for (std::size_t i = 0; i < specs.size(); ++i)
     state_->kernels.push_back(jit::load_kernel(specs[i], device.ordinal, shapes[i].shared_bytes));
+  if (state_->kernels.size() == 1) {
+    state_->replayed = std::make_unique<cuda::ReplayedKernel>(state_->kernels[0]);
+    state_->kernels[0] = state_->replayed->kernel();
+  }
 }
 
-Plan::~Plan() = default;
+Plan::~Plan() {
+  if (state_->replayed == nullptr) return;
+  const cuda::DeviceGuard guard(state_->device.ordinal);
+  state_->replayed.reset();
+}
 
 const Choice& Plan::choice() const {
   return state_->choice;

@@ -12,7 +12,7 @@ namespace {
 
 /// Called as the driver is: the handle is the module, the stream a Run.
 void launch_on_emulator(void* module, const cuda::LaunchShape& shape, cuda::StreamHandle stream,
-                        const void* params) {
+                        const void* params, std::size_t /*params_bytes*/) {
   Run& run = *static_cast<Run*>(stream);
   if (!run.report.findings.empty()) return;
   Report report = launch(*static_cast<const host::Module*>(module), shape, params, run.options);

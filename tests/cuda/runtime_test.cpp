@@ -1,8 +1,6 @@
 // The runtime over a fake driver that remembers what it was asked: see fake/libcuda.cpp.
-#include <dlfcn.h>
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <numeric>
 #include <stdexcept>
 
@@ -12,46 +10,13 @@
 #include "cuda/memory.h"
 #include "cuda/module.h"
 #include "cuda/stream.h"
-#include "fake/fake_driver.h"
+#include "runtime.h"
 
 namespace flashcore::cuda {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-/// Set before anything asks for the driver.
-const bool fake_is_chosen = setenv("FLASHCORE_LIBCUDA", FLASHCORE_FAKE_LIBCUDA, 1) == 0;
-
-class Runtime : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(fake_is_chosen);
-    ASSERT_EQ(driver_unavailable_reason(), "");
-    void* library = dlopen(FLASHCORE_FAKE_LIBCUDA, RTLD_NOW);
-    ASSERT_NE(library, nullptr);
-    fake_ = reinterpret_cast<FakeDriver* (*)()>(dlsym(library, "fake_driver"))();
-    { const DeviceGuard retain_now(0); }
-    *fake_ = FakeDriver{};
-  }
-
-  void fail_with(const char* call, api::Result failure) {
-    fake_->failing_call = call;
-    fake_->failure = failure;
-  }
-
-  template <typename Action>
-  std::pair<core::Status, std::string> error_of(Action&& action) {
-    try {
-      action();
-    } catch (const core::Error& error) {
-      return {error.status(), error.what()};
-    }
-    return {core::Status::ok, ""};
-  }
-
-  FakeDriver* fake_ = nullptr;
-};
 
 TEST(LoadDriver, NamesAFileThatIsNotThereOrIsNoDriver) {
   EXPECT_THAT(load_driver("/no/such/libcuda.so").reason, HasSubstr("/no/such/libcuda.so"));
@@ -235,6 +200,20 @@ TEST_F(Runtime, AFailureInsideACaptureEndsIt) {
                std::runtime_error);
   EXPECT_THAT(fake_->calls, ElementsAre("cuStreamCreate", "cuStreamBeginCapture",
                                         "cuStreamEndCapture", "cuGraphDestroy", "cuStreamDestroy"));
+}
+
+TEST_F(Runtime, AGraphsKernelIsGivenAnotherShapeAndArgument) {
+  const Graph graph([](StreamHandle stream) { Kernel(nullptr).launch({}, stream, 1); });
+  const Kernel kernel(reinterpret_cast<void*>(0x300));
+  const int argument = 42;
+  fake_->calls.clear();
+  graph.set_kernel(kernel, {.grid = 70000, .block = 128, .shared_bytes = 1234}, &argument);
+  EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecKernelNodeSetParams"));
+  EXPECT_EQ(fake_->node.function, reinterpret_cast<api::Function>(0x300));
+  EXPECT_EQ(fake_->node.grid_x, 70000U);
+  EXPECT_EQ(fake_->node.block_x, 128U);
+  EXPECT_EQ(fake_->node.shared_bytes, 1234U);
+  EXPECT_EQ(fake_->launched_value, 42);
 }
 
 TEST_F(Runtime, EventsMeasureInMicroseconds) {

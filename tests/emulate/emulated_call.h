@@ -64,7 +64,8 @@ class EmulatedCall {
   };
 
   static void launch_on_emulator(void* function, const cuda::LaunchShape& shape,
-                                 cuda::StreamHandle /*stream*/, const void* params) {
+                                 cuda::StreamHandle /*stream*/, const void* params,
+                                 std::size_t /*params_bytes*/) {
     const auto& launch = *static_cast<const Launch*>(function);
     launch.call->reports.push_back(
         emulate::launch(*launch.module, shape, params, launch.call->options_));

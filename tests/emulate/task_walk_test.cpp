@@ -26,7 +26,7 @@ struct Captured {
 Captured captured_launch(const core::Problem& problem, const walk::Config& config,
                          int multiprocessors) {
   const auto capture = [](void* to, const cuda::LaunchShape& shape, cuda::StreamHandle,
-                          const void* params) {
+                          const void* params, std::size_t) {
     *static_cast<Captured*>(to) = {*static_cast<const forward_tma_wgmma::DealtParams*>(params),
                                    shape};
   };

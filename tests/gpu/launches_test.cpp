@@ -1,5 +1,5 @@
-// Many launches of mixed calls on one stream: no launch hangs, and each leaves the bits of its
-// call's first.
+// Many launches of mixed calls, on one stream and on several: no launch hangs, and each leaves the
+// bits of its call's first.
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "cuda/memory.h"
+#include "cuda/replay.h"
 #include "cuda/stream.h"
 #include "gate/accuracy.h"
 #include "gate/random_problem.h"
@@ -39,6 +40,8 @@ class LaunchedCall {
         output_bytes_(lse_offset_ + (host_.lse.size() * sizeof(float) + 255) / 256 * 256) {}
 
   [[nodiscard]] std::size_t output_bytes() const { return output_bytes_; }
+  /// Whether several may run at once: they share their inputs, but would their workspace too.
+  [[nodiscard]] bool runs_beside_itself() const { return workspace_.bytes() == 0; }
   [[nodiscard]] std::string name() const {
     return target_.choice().family + ' ' + target_.choice().config + ", " +
            target_.problem().to_string();
@@ -224,6 +227,42 @@ TEST_F(GpuLaunches, MixedCallsLeaveTheSameBitsEveryTime) {
     for (; begin < end; outputs += sequence[begin++]->output_bytes())
       ASSERT_TRUE(sequence[begin]->left(outputs))
           << "launch " << begin << " of " << sequence[begin]->name();
+  }
+}
+
+/// Some of the streams come too late for a graph of their own (cuda/replay.h).
+TEST_F(GpuLaunches, ThreadsOnStreamsOfTheirOwnLeaveTheSameBits) {
+  ASSERT_NO_FATAL_FAILURE(take_first_results());
+  std::vector<LaunchedCall*> calls;
+  for (LaunchedCall& call : calls_)
+    if (call.runs_beside_itself()) calls.push_back(&call);
+  const Watchdog watchdog(round_limit);
+  cuda::fill(arena_.data(), poison, arena_.bytes());
+  constexpr std::size_t threads = cuda::ReplayedKernel::most_streams + 2;
+  const std::size_t share = arena_.bytes() / threads / 256 * 256;
+  std::vector<std::vector<LaunchedCall*>> launched(threads);
+  core::parallel_for(threads, [&](std::size_t thread) {
+    const cuda::DeviceGuard guard(0);
+    const cuda::Stream stream;
+    std::mt19937 random(static_cast<unsigned>(thread));
+    auto* outputs = static_cast<std::byte*>(arena_.data()) + thread * share;
+    std::size_t used = 0;
+    for (std::uint64_t i = 0; i < test::launch_count(400); ++i) {
+      LaunchedCall* call = calls[random() % calls.size()];
+      if (used + call->output_bytes() > share) break;
+      call->launch(outputs + used, stream.handle(), false);
+      used += call->output_bytes();
+      launched[thread].push_back(call);
+    }
+    stream.synchronize();
+  });
+  cuda::copy_to_host(results_.data(), arena_.data(), arena_.bytes());
+  for (std::size_t thread = 0; thread < threads; ++thread) {
+    const std::byte* outputs = results_.data() + thread * share;
+    for (std::size_t i = 0; i < launched[thread].size();
+         outputs += launched[thread][i++]->output_bytes())
+      ASSERT_TRUE(launched[thread][i]->left(outputs))
+          << "launch " << i << " of thread " << thread << ", " << launched[thread][i]->name();
   }
 }
 

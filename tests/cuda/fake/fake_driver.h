@@ -22,13 +22,16 @@ struct FakeDriver {
   // Set by a test:
   std::string failing_call;  // the call that returns `failure`
   api::Result failure = 0;
+  api::Stream captured_stream = reinterpret_cast<api::Stream>(1);  // none
 
   // Told to a test:
   std::vector<std::string> calls;      // those that change something, in order
   std::vector<api::Context> contexts;  // the calling thread's stack, the current one last
   api::LaunchConfig launch{};          // the last one
   std::vector<api::LaunchAttribute> launch_attributes;
-  int launched_value = 0;  // the int that its params began with
+  int launched_value = 0;  // the int that its params, or those last put into a graph, began with
+  api::KernelNodeParams node{};  // what was last put into a graph
+  api::CaptureMode thread_mode = api::capture_thread_local;
   int shared_limit = 0;
   int capture_mode = -1;
   EncodedMap encoded{};

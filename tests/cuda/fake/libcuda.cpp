@@ -227,12 +227,32 @@ FAKE api::Result cuStreamEndCapture(api::Stream, api::Graph* graph) {
   *graph = handle<api::Graph>(0x500);
   return note("cuStreamEndCapture");
 }
+FAKE api::Result cuStreamIsCapturing(api::Stream stream, api::CaptureStatus* status) {
+  *status = stream == fake_driver()->captured_stream ? api::capture_active : api::capture_none;
+  return api::success;
+}
+FAKE api::Result cuThreadExchangeStreamCaptureMode(api::CaptureMode* mode) {
+  std::swap(*mode, fake_driver()->thread_mode);
+  return note("cuThreadExchangeStreamCaptureMode");
+}
+FAKE api::Result cuGraphGetNodes(api::Graph, api::GraphNode* node, std::size_t* count) {
+  *node = handle<api::GraphNode>(0x800);
+  *count = 1;
+  return api::success;
+}
+FAKE api::Result cuGraphExecKernelNodeSetParams_v2(api::GraphExec, api::GraphNode,
+                                                   const api::KernelNodeParams* node) {
+  fake_driver()->node = *node;
+  std::memcpy(&fake_driver()->launched_value, node->params[0], sizeof(int));
+  return note("cuGraphExecKernelNodeSetParams");
+}
 FAKE api::Result cuGraphInstantiateWithFlags(api::GraphExec* executable, api::Graph,
                                              unsigned long long) {
   *executable = handle<api::GraphExec>(0x600);
   return note("cuGraphInstantiate");
 }
-FAKE api::Result cuGraphLaunch(api::GraphExec, api::Stream) {
+FAKE api::Result cuGraphLaunch(api::GraphExec, api::Stream stream) {
+  fake_driver()->launch.stream = stream;
   return note("cuGraphLaunch");
 }
 FAKE api::Result cuGraphExecDestroy(api::GraphExec) {

@@ -1,0 +1,137 @@
+#include "cuda/replay.h"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "cuda/driver_api.h"
+#include "cuda/stream.h"
+
+namespace flashcore::cuda {
+namespace {
+
+/// Stands for no stream, since null is one.
+StreamHandle no_stream() {
+  static char nowhere;
+  return &nowhere;
+}
+
+/// CU_STREAM_PER_THREAD, which is another stream in each thread.
+bool is_per_thread(StreamHandle stream) {
+  return reinterpret_cast<std::uintptr_t>(stream) == 2;
+}
+
+bool is_captured(StreamHandle stream) {
+  api::CaptureStatus status = api::capture_none;
+  // What fails here fails the launch as well, which says why.
+  return api::driver().cuStreamIsCapturing(static_cast<api::Stream>(stream), &status) !=
+             api::success ||
+         status != api::capture_none;
+}
+
+/// While it lives, this thread may allocate although others capture streams.
+class BesideCaptures {
+ public:
+  BesideCaptures() { exchange(); }
+  ~BesideCaptures() { exchange(); }
+  BesideCaptures(const BesideCaptures&) = delete;
+  BesideCaptures& operator=(const BesideCaptures&) = delete;
+
+ private:
+  void exchange() { api::driver().cuThreadExchangeStreamCaptureMode(&mode_); }
+  api::CaptureMode mode_ = api::capture_relaxed;
+};
+
+}  // namespace
+
+/// A graph of one launch, for one stream.
+class ReplayedKernel::Replay {
+ public:
+  Replay(const Kernel& kernel, const LaunchShape& shape, const void* params,
+         std::size_t params_bytes)
+      : kernel_(kernel),
+        graph_([&](StreamHandle stream) {
+          launch_on_gpu(kernel.function(), shape, stream, params, params_bytes);
+        }),
+        shape_(shape),
+        params_(static_cast<const std::byte*>(params),
+                static_cast<const std::byte*>(params) + params_bytes) {}
+
+  /// Whether this is the stream's, as it becomes when it is no other's.
+  bool serves(StreamHandle stream) {
+    StreamHandle owner = no_stream();
+    return owner_.compare_exchange_strong(owner, stream) || owner == stream;
+  }
+
+  void launch(const LaunchShape& shape, StreamHandle stream, const void* params) {
+    const std::scoped_lock lock(mutex_);
+    // Many callers pass the same buffers again.
+    if (shape != shape_ || std::memcmp(params, params_.data(), params_.size()) != 0) {
+      shape_ = {.grid = 0};  // unless all goes well
+      graph_.set_kernel(kernel_, shape, params);
+      std::memcpy(params_.data(), params, params_.size());
+      shape_ = shape;
+    }
+    graph_.launch(stream);
+  }
+
+ private:
+  std::atomic<StreamHandle> owner_ = no_stream();
+  std::mutex mutex_;
+  Kernel kernel_;
+  Graph graph_;
+  LaunchShape shape_;              // what the graph launches,
+  std::vector<std::byte> params_;  // and with what
+};
+
+class ReplayedKernel::Replays {
+ public:
+  explicit Replays(const Kernel& kernel) : kernel_(kernel) {}
+
+  /// As a Launcher.
+  static void launch(void* replays, const LaunchShape& shape, StreamHandle stream,
+                     const void* params, std::size_t params_bytes) {
+    static_cast<Replays*>(replays)->launch(shape, stream, params, params_bytes);
+  }
+
+ private:
+  void launch(const LaunchShape& shape, StreamHandle stream, const void* params,
+              std::size_t params_bytes) {
+    if (!shape.overlap && !is_per_thread(stream) && can_replace_ && !is_captured(stream)) {
+      if (!made_.load(std::memory_order_acquire)) make(shape, params, params_bytes);
+      for (const auto& replay : replays_)
+        if (replay->serves(stream)) return replay->launch(shape, stream, params);
+    }
+    launch_on_gpu(kernel_.function(), shape, stream, params, params_bytes);
+  }
+
+  void make(const LaunchShape& shape, const void* params, std::size_t params_bytes) {
+    const std::scoped_lock lock(mutex_);
+    if (made_.load(std::memory_order_relaxed)) return;  // by another thread meanwhile
+    const BesideCaptures beside;
+    for (auto& replay : replays_)
+      replay = std::make_unique<Replay>(kernel_, shape, params, params_bytes);
+    made_.store(true, std::memory_order_release);
+  }
+
+  Kernel kernel_;
+  const bool can_replace_ = api::driver().cuGraphExecKernelNodeSetParams_v2 != nullptr;
+  std::mutex mutex_;
+  std::atomic<bool> made_ = false;
+  std::array<std::unique_ptr<Replay>, most_streams> replays_;
+};
+
+ReplayedKernel::ReplayedKernel(const Kernel& kernel)
+    : replays_(std::make_unique<Replays>(kernel)) {}
+
+ReplayedKernel::~ReplayedKernel() = default;
+
+Kernel ReplayedKernel::kernel() const {
+  return Kernel(replays_.get(), Replays::launch);
+}
+
+}  // namespace flashcore::cuda
