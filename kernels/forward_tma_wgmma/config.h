@@ -70,6 +70,11 @@ constexpr bool passes_turn_early(const Config& config) {
 constexpr bool overlaps_output(const Config& config) {
   return config.overlap_output != 0;
 }
+/// The weights of tiles that products run beside are in two sets of registers by turns; otherwise
+/// they are moved, by a loop half as long, which one consumer's short rows are sooner through.
+constexpr bool alternates_weights(const Config& config) {
+  return overlaps_output(config) && config.consumers > 1;
+}
 constexpr bool stays(const Config& config) {
   return config.persistent != 0 && config.kv_splits == 1;
 }

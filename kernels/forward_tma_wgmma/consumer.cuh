@@ -130,7 +130,7 @@ class Consumer {
 
   /// From a task's last weights to its end.
   void end(const Task& task) {
-    start_output(v_tile(), task.tiles > 1);
+    start_output(v_tile(), r_weights_, task.tiles > 1);
     device::wgmma_wait<0>();
     finish_output();
     store(task);
@@ -169,7 +169,7 @@ class Consumer {
   /// product.
   void weigh_then_store(const Task& task, const Assignment& next) {
     wait_for_q();
-    multiply(first_operand(), task.tiles > 1);
+    multiply(first_operand(), r_weights_, task.tiles > 1);
     finish_products();
     release_q(next.task.tiles == 1);
     if constexpr (overlaps_output(C)) {
@@ -189,7 +189,7 @@ class Consumer {
 
   /// The same where they are only now being copied.
   void store_then_weigh(const Task& task, const Assignment& next) {
-    start_output(v_tile(), task.tiles > 1);
+    start_output(v_tile(), r_weights_, task.tiles > 1);
     wait_for_q();
     take_turn();
     start_scores(k_tile());
@@ -206,41 +206,58 @@ class Consumer {
   /// rescaled. What the next turn's products begin with is known before the turn comes.
   void weigh_tiles(const Task& task) {
     device::MatrixDescriptor first = first_operand();
+    int tile = 1;
+    if constexpr (alternates_weights(C)) {
+      Weights<C> r_others;
 #pragma unroll 1
-    for (int tile = 1; tile < task.tiles; ++tile) {
-      const bool last = tile == task.tiles - 1;
-      multiply(first, tile > 1);
-      finish_products();
-      first = first_operand();
-      release_q(last);
-      mask(task, tile);
+      for (; tile + 1 < task.tiles; tile += 2) {
+        first = weigh_tile(task, tile, first, r_weights_, r_others);
+        first = weigh_tile(task, tile + 1, first, r_others, r_weights_);
+      }
+    }
+#pragma unroll 1
+    for (; tile < task.tiles; ++tile) {
       if constexpr (overlaps_output(C)) {
         Weights<C> r_weights;  // the product reads r_weights_
-        const bool moved = !softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights) &&
-                           softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
-        device::wgmma_wait<0>();
-        finish_output();
-        if (moved) softmax_.rescale(r_out_);
+        first = weigh_tile(task, tile, first, r_weights_, r_weights);
         device::refill(r_weights_, r_weights);
       } else {
-        if (!softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights_) &&
-            softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_))
-          softmax_.rescale(r_out_);
+        first = weigh_tile(task, tile, first, r_weights_, r_weights_);
       }
     }
   }
 
+  /// A tile's scores and weights, and the product of the one before it, whose weights are given.
+  /// `first` is first_operand(), as is what it returns for the tile after.
+  device::MatrixDescriptor weigh_tile(const Task& task, int tile, device::MatrixDescriptor first,
+                                      const Weights<C>& r_weights_before, Weights<C>& r_weights) {
+    const bool last = tile == task.tiles - 1;
+    multiply(first, r_weights_before, tile > 1);
+    finish_products();
+    first = first_operand();
+    release_q(last);
+    mask(task, tile);
+    const bool moved = !softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights) &&
+                       softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
+    if constexpr (overlaps_output(C)) {
+      device::wgmma_wait<0>();
+      finish_output();
+    }
+    if (moved) softmax_.rescale(r_out_);
+    return first;
+  }
+
   /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
   /// tile's weights are to overlap it. `first` is first_operand().
-  void multiply(device::MatrixDescriptor first, bool accumulate) {
+  void multiply(device::MatrixDescriptor first, const Weights<C>& r_weights, bool accumulate) {
     take_turn();
     if constexpr (overlaps_output(C)) {
       start_scores(first);
-      start_output(v_tile(), accumulate);
+      start_output(v_tile(), r_weights, accumulate);
       device::wgmma_wait<1>();
       pass_turn();
     } else {
-      start_output(first, accumulate);
+      start_output(first, r_weights, accumulate);
       start_scores(k_tile());
       if constexpr (passes_turn_early(C)) pass_turn();
       device::wgmma_wait<0>();
@@ -322,9 +339,9 @@ class Consumer {
     device::warp_barrier();
     release(barriers_.q_empty[q_stage_][consumer_]);
   }
-  void start_output(device::MatrixDescriptor v, bool accumulate) {
+  void start_output(device::MatrixDescriptor v, const Weights<C>& r_weights, bool accumulate) {
     device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
-    start_p_v<C>(r_weights_, v, r_out_, accumulate);
+    start_p_v<C>(r_weights, v, r_out_, accumulate);
   }
   void finish_output() {
     device::hold(r_out_);
