@@ -1,6 +1,5 @@
-// A kernel that is launched by replaying graphs of that one launch: the driver takes 1 µs less
-// until the launch returns and 1.4 to 2.4 less until it is done than for cuLaunchKernelEx
-// (docs/performance.md).
+// A kernel that is launched by replaying graphs of that one launch: the driver returns, and is done,
+// 1.5 to 2 µs sooner than with cuLaunchKernelEx (docs/performance.md).
 #pragma once
 
 #include <memory>
