@@ -1,5 +1,5 @@
-// A kernel that is launched by replaying graphs of that one launch: the driver returns, and is done,
-// 1.5 to 2 µs sooner than with cuLaunchKernelEx (docs/performance.md).
+// A kernel that is launched by replaying graphs of that one launch: the driver returns, and is
+// done, 1.5 to 2 µs sooner than with cuLaunchKernelEx (docs/performance.md).
 #pragma once
 
 #include <memory>
