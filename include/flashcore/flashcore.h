@@ -119,9 +119,9 @@ typedef struct flashcore_choice {
 } flashcore_choice;
 
 /* Computes o, and lse where wanted. On a GPU the work is queued on the stream and the call returns
- * at once. The first call for a problem may compile and allocate, as may the first that is not
- * being captured; later ones do neither, do not synchronise, and can be captured into a CUDA graph.
- * When the status is not FLASHCORE_OK, o holds no result. */
+ * at once. The first call for a problem may compile and allocate, the first one on each stream may
+ * allocate; later ones do neither, do not synchronise, and can be captured into a CUDA graph. When
+ * the status is not FLASHCORE_OK, o holds no result. */
 FLASHCORE_EXPORT flashcore_status flashcore_attention_forward(const flashcore_attention* attention,
                                                               const flashcore_execution* execution);
 

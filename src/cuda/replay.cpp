@@ -61,12 +61,6 @@ class ReplayedKernel::Replay {
         params_(static_cast<const std::byte*>(params),
                 static_cast<const std::byte*>(params) + params_bytes) {}
 
-  /// Whether this is the stream's, as it becomes when it is no other's.
-  bool serves(StreamHandle stream) {
-    StreamHandle owner = no_stream();
-    return owner_.compare_exchange_strong(owner, stream) || owner == stream;
-  }
-
   void launch(const LaunchShape& shape, StreamHandle stream, const void* params) {
     const std::scoped_lock lock(mutex_);
     // Many callers pass the same buffers again.
@@ -80,7 +74,6 @@ class ReplayedKernel::Replay {
   }
 
  private:
-  std::atomic<StreamHandle> owner_ = no_stream();
   std::mutex mutex_;
   Kernel kernel_;
   Graph graph_;
@@ -99,30 +92,48 @@ class ReplayedKernel::Replays {
   }
 
  private:
+  /// A stream and its graph, which is there before its stream is known.
+  struct Place {
+    std::atomic<StreamHandle> stream = no_stream();
+    std::unique_ptr<Replay> replay;
+  };
+
   void launch(const LaunchShape& shape, StreamHandle stream, const void* params,
               std::size_t params_bytes) {
     if (!shape.overlap && !is_per_thread(stream) && can_replace_ && !is_captured(stream)) {
-      if (!made_.load(std::memory_order_acquire)) make(shape, params, params_bytes);
-      for (const auto& replay : replays_)
-        if (replay->serves(stream)) return replay->launch(shape, stream, params);
+      Replay* replay = of(stream);
+      if (replay == nullptr) replay = make(shape, stream, params, params_bytes);
+      if (replay != nullptr) return replay->launch(shape, stream, params);
     }
     launch_on_gpu(kernel_.function(), shape, stream, params, params_bytes);
   }
 
-  void make(const LaunchShape& shape, const void* params, std::size_t params_bytes) {
+  /// Null where the stream has none.
+  [[nodiscard]] Replay* of(StreamHandle stream) const {
+    for (const Place& place : places_)
+      if (place.stream.load(std::memory_order_acquire) == stream) return place.replay.get();
+    return nullptr;
+  }
+
+  /// Null where there is no place left.
+  Replay* make(const LaunchShape& shape, StreamHandle stream, const void* params,
+               std::size_t params_bytes) {
     const std::scoped_lock lock(mutex_);
-    if (made_.load(std::memory_order_relaxed)) return;  // by another thread meanwhile
-    const BesideCaptures beside;
-    for (auto& replay : replays_)
-      replay = std::make_unique<Replay>(kernel_, shape, params, params_bytes);
-    made_.store(true, std::memory_order_release);
+    if (Replay* replay = of(stream); replay != nullptr) return replay;  // another thread's
+    for (Place& place : places_) {
+      if (place.replay != nullptr) continue;
+      const BesideCaptures beside;
+      place.replay = std::make_unique<Replay>(kernel_, shape, params, params_bytes);
+      place.stream.store(stream, std::memory_order_release);
+      return place.replay.get();
+    }
+    return nullptr;
   }
 
   Kernel kernel_;
   const bool can_replace_ = api::driver().cuGraphExecKernelNodeSetParams_v2 != nullptr;
-  std::mutex mutex_;
-  std::atomic<bool> made_ = false;
-  std::array<std::unique_ptr<Replay>, most_streams> replays_;
+  std::mutex mutex_;  // of who makes
+  std::array<Place, most_streams> places_;
 };
 
 ReplayedKernel::ReplayedKernel(const Kernel& kernel)

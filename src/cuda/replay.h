@@ -20,8 +20,8 @@ class ReplayedKernel {
   ReplayedKernel(const ReplayedKernel&) = delete;
   ReplayedKernel& operator=(const ReplayedKernel&) = delete;
 
-  /// Launches like the kernel that was given, from any thread, as long as this lives. The first
-  /// launch makes the graphs. Launched as ever are calls that overlap the one before, calls on
+  /// Launches like the kernel that was given, from any thread, as long as this lives. A stream's
+  /// first launch makes its graph. Launched as ever are calls that overlap the one before, calls on
   /// streams that are being captured, on the per-thread default stream (which is many streams) and
   /// on streams beyond the first, and all with drivers before CUDA 12.0.
   [[nodiscard]] Kernel kernel() const;
