@@ -226,7 +226,7 @@ class EmptyKernel {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(ptx.c_str());
     kernel_ = cuda::load_module({bytes, ptx.size() + 1}, "empty", 0);
     cuda::allow_shared_bytes(kernel_, shared_bytes, 0);
-    replayed_.emplace(kernel_);
+    replayed_.emplace(kernel_, 0);
   }
   void launch(cuda::StreamHandle stream) const {
     cuda::launch_on_gpu(kernel_.function(), shape_, stream, arguments_.data(), arguments_.size());

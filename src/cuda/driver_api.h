@@ -7,6 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace flashcore::cuda {
+struct LaunchShape;
+}
+
 namespace flashcore::cuda::api {
 
 using Result = int;  // CUresult
@@ -61,10 +65,17 @@ struct LaunchAttribute {  // CUlaunchAttribute: the id, then a union of 64 bytes
 };
 static_assert(sizeof(LaunchAttribute) == 72 && offsetof(LaunchAttribute, value) == 8);
 
-struct LaunchConfig {  // CUlaunchConfig
+struct LaunchDims {  // what the next two have in common
   unsigned grid_x, grid_y, grid_z;
   unsigned block_x, block_y, block_z;
   unsigned shared_bytes;
+};
+
+/// Throws what require_clusters throws.
+LaunchDims dims_of(const LaunchShape& shape);
+
+struct LaunchConfig {  // CUlaunchConfig
+  LaunchDims dims;
   Stream stream;
   LaunchAttribute* attributes;
   unsigned attribute_count;
@@ -73,9 +84,7 @@ static_assert(sizeof(LaunchConfig) == 56 && offsetof(LaunchConfig, stream) == 32
 
 struct KernelNodeParams {  // CUDA_KERNEL_NODE_PARAMS_v2
   Function function;
-  unsigned grid_x, grid_y, grid_z;
-  unsigned block_x, block_y, block_z;
-  unsigned shared_bytes;
+  LaunchDims dims;
   void** params;
   void** extra;
   void* kernel;

@@ -17,21 +17,25 @@ void require_clusters(const LaunchShape& shape) {
              shape.grid, shape.cluster, most_blocks_per_cluster);
 }
 
+api::LaunchDims api::dims_of(const LaunchShape& shape) {
+  require_clusters(shape);
+  return {.grid_x = shape.grid,
+          .grid_y = 1,
+          .grid_z = 1,
+          .block_x = shape.block,
+          .block_y = 1,
+          .block_z = 1,
+          .shared_bytes = shape.shared_bytes};
+}
+
 void launch_on_gpu(void* function, const LaunchShape& shape, StreamHandle stream,
                    const void* params, std::size_t /*params_bytes*/) {
-  require_clusters(shape);
   std::array<api::LaunchAttribute, 1> attributes;
   unsigned count = 0;
   if (shape.overlap)
     attributes[count++] = {.id = api::programmatic_stream_serialization, .value = {1}};
   const api::LaunchConfig config{
-      .grid_x = shape.grid,
-      .grid_y = 1,
-      .grid_z = 1,
-      .block_x = shape.block,
-      .block_y = 1,
-      .block_z = 1,
-      .shared_bytes = shape.shared_bytes,
+      .dims = api::dims_of(shape),
       .stream = static_cast<api::Stream>(stream),
       .attributes = attributes.data(),
       .attribute_count = count,

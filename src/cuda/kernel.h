@@ -29,8 +29,9 @@ inline constexpr unsigned most_blocks_per_cluster = 8;
 /// Throws invalid_argument where the clusters are too large, or do not make up the grid.
 void require_clusters(const LaunchShape& shape);
 
-/// How a kernel is launched, given its handle: the driver's way, or the emulator's, to which handle
-/// and stream mean other things. The kernel's argument has so many bytes, or fewer.
+/// How a kernel is launched, given its handle: the driver's way, by replaying graphs (replay.h), or
+/// the emulator's, to which handle and stream mean other things. The kernel's argument has so many
+/// bytes, or fewer.
 using Launcher = void (*)(void* function, const LaunchShape& shape, StreamHandle stream,
                           const void* params, std::size_t params_bytes);
 

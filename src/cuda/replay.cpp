@@ -8,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include "core/error.h"
+#include "cuda/driver.h"
 #include "cuda/driver_api.h"
 #include "cuda/stream.h"
 
@@ -136,10 +138,18 @@ class ReplayedKernel::Replays {
   std::array<Place, most_streams> places_;
 };
 
-ReplayedKernel::ReplayedKernel(const Kernel& kernel)
-    : replays_(std::make_unique<Replays>(kernel)) {}
+ReplayedKernel::ReplayedKernel(const Kernel& kernel, int device_ordinal)
+    : device_ordinal_(device_ordinal), replays_(std::make_unique<Replays>(kernel)) {}
 
-ReplayedKernel::~ReplayedKernel() = default;
+ReplayedKernel::~ReplayedKernel() {
+  try {
+    const DeviceGuard guard(device_ordinal_);
+    replays_.reset();
+  } catch (const core::Error&) {
+    // A context that a kernel has broken keeps its graphs: they end with the process.
+    static_cast<void>(replays_.release());
+  }
+}
 
 Kernel ReplayedKernel::kernel() const {
   return Kernel(replays_.get(), Replays::launch);

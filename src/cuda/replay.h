@@ -14,8 +14,8 @@ class ReplayedKernel {
   /// each wait for the others' launches.
   static constexpr int most_streams = 4;
 
-  /// Of a kernel that launch_on_gpu launches, with its context current; so is it when this ends.
-  explicit ReplayedKernel(const Kernel& kernel);
+  /// Of a kernel on that device, which launch_on_gpu launches.
+  ReplayedKernel(const Kernel& kernel, int device_ordinal);
   ~ReplayedKernel();
   ReplayedKernel(const ReplayedKernel&) = delete;
   ReplayedKernel& operator=(const ReplayedKernel&) = delete;
@@ -29,6 +29,7 @@ class ReplayedKernel {
  private:
   class Replay;
   class Replays;
+  int device_ordinal_;
   std::unique_ptr<Replays> replays_;
 };
 

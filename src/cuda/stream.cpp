@@ -98,28 +98,26 @@ void Graph::launch(StreamHandle stream) const {
       "cuGraphLaunch");
 }
 
-void Graph::set_kernel(const Kernel& kernel, const LaunchShape& shape, const void* params) const {
+void Graph::set_kernel(const Kernel& kernel, const LaunchShape& shape, const void* params) {
   const api::Driver& driver = api::driver();
-  api::GraphNode node = nullptr;
-  std::size_t count = 1;
-  api::check(driver.cuGraphGetNodes(static_cast<api::Graph>(graph_), &node, &count),
-             "cuGraphGetNodes");
+  if (kernel_node_ == nullptr) {
+    api::GraphNode node = nullptr;
+    std::size_t count = 1;
+    api::check(driver.cuGraphGetNodes(static_cast<api::Graph>(graph_), &node, &count),
+               "cuGraphGetNodes");
+    kernel_node_ = node;
+  }
   void* arguments[] = {const_cast<void*>(params)};  // the driver only reads it
   const api::KernelNodeParams launch{.function = static_cast<api::Function>(kernel.function()),
-                                     .grid_x = shape.grid,
-                                     .grid_y = 1,
-                                     .grid_z = 1,
-                                     .block_x = shape.block,
-                                     .block_y = 1,
-                                     .block_z = 1,
-                                     .shared_bytes = shape.shared_bytes,
+                                     .dims = api::dims_of(shape),
                                      .params = arguments,
                                      .extra = nullptr,
                                      .kernel = nullptr,
                                      .context = nullptr};
-  api::check(driver.cuGraphExecKernelNodeSetParams_v2(static_cast<api::GraphExec>(executable_),
-                                                      node, &launch),
-             "cuGraphExecKernelNodeSetParams");
+  api::check(
+      driver.cuGraphExecKernelNodeSetParams_v2(static_cast<api::GraphExec>(executable_),
+                                               static_cast<api::GraphNode>(kernel_node_), &launch),
+      "cuGraphExecKernelNodeSetParams");
 }
 
 void synchronize_device() {

@@ -47,12 +47,13 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
   void launch(StreamHandle stream) const;
   /// Of a graph of one kernel: launches from now on have this shape (whose overlap does not count)
-  /// and argument. Needs a driver for CUDA 12.0 or later.
-  void set_kernel(const Kernel& kernel, const LaunchShape& shape, const void* params) const;
+  /// and argument. Needs a driver for CUDA 12.0 or later. Throws what a launch throws.
+  void set_kernel(const Kernel& kernel, const LaunchShape& shape, const void* params);
 
  private:
   void* graph_ = nullptr;
   void* executable_ = nullptr;
+  void* kernel_node_ = nullptr;  // once set_kernel has looked for it
 };
 
 /// Waits for all work of the current device.

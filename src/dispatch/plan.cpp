@@ -109,16 +109,12 @@ Plan::Plan(const Problem& problem, const Device& device, const Pinned& pinned)
   for (std::size_t i = 0; i < specs.size(); ++i)
     state_->kernels.push_back(jit::load_kernel(specs[i], device.ordinal, shapes[i].shared_bytes));
   if (state_->kernels.size() == 1) {
-    state_->replayed = std::make_unique<cuda::ReplayedKernel>(state_->kernels[0]);
+    state_->replayed = std::make_unique<cuda::ReplayedKernel>(state_->kernels[0], device.ordinal);
     state_->kernels[0] = state_->replayed->kernel();
   }
 }
 
-Plan::~Plan() {
-  if (state_->replayed == nullptr) return;
-  const cuda::DeviceGuard guard(state_->device.ordinal);
-  state_->replayed.reset();
-}
+Plan::~Plan() = default;
 
 const Choice& Plan::choice() const {
   return state_->choice;

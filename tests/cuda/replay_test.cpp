@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "runtime.h"
 
@@ -22,7 +26,7 @@ class Replayed : public Runtime {
  protected:
   void SetUp() override {
     Runtime::SetUp();
-    replayed_ = std::make_unique<ReplayedKernel>(Kernel(reinterpret_cast<void*>(0x300)));
+    replayed_ = std::make_unique<ReplayedKernel>(Kernel(reinterpret_cast<void*>(0x300)), 0);
     launch(1, stream_of(0x10));
     first_calls_ = std::exchange(fake_->calls, {});
   }
@@ -64,9 +68,9 @@ TEST_F(Replayed, AnotherArgumentIsPutIn) {
   EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecKernelNodeSetParams", "cuGraphLaunch"));
   EXPECT_EQ(fake_->launched_value, 2);
   EXPECT_EQ(fake_->node.function, reinterpret_cast<api::Function>(0x300));
-  EXPECT_EQ(fake_->node.grid_x, 5U);
-  EXPECT_EQ(fake_->node.block_x, 64U);
-  EXPECT_EQ(fake_->node.shared_bytes, 99U);
+  EXPECT_EQ(fake_->node.dims.grid_x, 5U);
+  EXPECT_EQ(fake_->node.dims.block_x, 64U);
+  EXPECT_EQ(fake_->node.dims.shared_bytes, 99U);
   launch(1, stream_of(0x10));
   EXPECT_EQ(fake_->launched_value, 1);
 }
@@ -74,7 +78,7 @@ TEST_F(Replayed, AnotherArgumentIsPutIn) {
 TEST_F(Replayed, AnotherShapeIsPutIn) {
   replayed_->kernel().launch({.grid = 6, .block = 64, .shared_bytes = 99}, stream_of(0x10), 1);
   EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecKernelNodeSetParams", "cuGraphLaunch"));
-  EXPECT_EQ(fake_->node.grid_x, 6U);
+  EXPECT_EQ(fake_->node.dims.grid_x, 6U);
 }
 
 /// Launches of one graph wait for each other: streams must not share one.
@@ -139,7 +143,7 @@ TEST_F(Replayed, ALaunchThatFailsSaysSo) {
 }
 
 TEST_F(Replayed, GraphsThatCouldNotBeMadeAreMadeByTheNextLaunch) {
-  ReplayedKernel other(Kernel(nullptr));
+  ReplayedKernel other(Kernel(nullptr), 0);
   fail_with("cuGraphInstantiate", api::error_out_of_memory);
   EXPECT_EQ(error_of([&] { other.kernel().launch({}, nullptr, 1); }).first,
             core::Status::out_of_memory);
@@ -153,8 +157,24 @@ TEST_F(Replayed, ItsGraphsEndWithIt) {
   launch(1, stream_of(0x11));
   fake_->calls.clear();
   replayed_.reset();
-  EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecDestroy", "cuGraphDestroy",
-                                        "cuGraphExecDestroy", "cuGraphDestroy"));
+  EXPECT_THAT(fake_->calls, ElementsAre("cuCtxPushCurrent", "cuGraphExecDestroy", "cuGraphDestroy",
+                                        "cuGraphExecDestroy", "cuGraphDestroy", "cuCtxPopCurrent"));
+}
+
+TEST_F(Replayed, InAContextThatIsBrokenTheyStay) {
+  fake_->failing_call = "cuCtxPushCurrent";
+  fake_->failure = 700;
+  replayed_.reset();
+  EXPECT_THAT(fake_->calls, ElementsAre("cuCtxPushCurrent"));
+}
+
+TEST_F(Replayed, AnotherShapesClustersAreLookedAt) {
+  EXPECT_EQ(error_of([&] {
+              replayed_->kernel().launch({.grid = 6, .cluster = 4}, stream_of(0x10), 1);
+            }).first,
+            core::Status::invalid_argument);
+  launch(1, stream_of(0x10));
+  EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecKernelNodeSetParams", "cuGraphLaunch"));
 }
 
 }  // namespace

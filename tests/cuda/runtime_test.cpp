@@ -96,10 +96,10 @@ TEST_F(Runtime, LaunchesWithOneCallAndPassesTheShapeAndTheParams) {
   const auto stream = reinterpret_cast<StreamHandle>(0x77);
   kernel.launch({.grid = 70000, .block = 128, .cluster = 1, .shared_bytes = 1234}, stream, 42);
   EXPECT_THAT(fake_->calls, ElementsAre("cuLaunchKernelEx"));
-  EXPECT_EQ(fake_->launch.grid_x, 70000U);
-  EXPECT_EQ(fake_->launch.grid_y * fake_->launch.grid_z, 1U);
-  EXPECT_EQ(fake_->launch.block_x, 128U);
-  EXPECT_EQ(fake_->launch.shared_bytes, 1234U);
+  EXPECT_EQ(fake_->launch.dims.grid_x, 70000U);
+  EXPECT_EQ(fake_->launch.dims.grid_y * fake_->launch.dims.grid_z, 1U);
+  EXPECT_EQ(fake_->launch.dims.block_x, 128U);
+  EXPECT_EQ(fake_->launch.dims.shared_bytes, 1234U);
   EXPECT_EQ(fake_->launch.stream, stream);
   EXPECT_EQ(fake_->launch.attribute_count, 0U);
   EXPECT_EQ(fake_->launched_value, 42);
@@ -203,16 +203,16 @@ TEST_F(Runtime, AFailureInsideACaptureEndsIt) {
 }
 
 TEST_F(Runtime, AGraphsKernelIsGivenAnotherShapeAndArgument) {
-  const Graph graph([](StreamHandle stream) { Kernel(nullptr).launch({}, stream, 1); });
+  Graph graph([](StreamHandle stream) { Kernel(nullptr).launch({}, stream, 1); });
   const Kernel kernel(reinterpret_cast<void*>(0x300));
   const int argument = 42;
   fake_->calls.clear();
   graph.set_kernel(kernel, {.grid = 70000, .block = 128, .shared_bytes = 1234}, &argument);
   EXPECT_THAT(fake_->calls, ElementsAre("cuGraphExecKernelNodeSetParams"));
   EXPECT_EQ(fake_->node.function, reinterpret_cast<api::Function>(0x300));
-  EXPECT_EQ(fake_->node.grid_x, 70000U);
-  EXPECT_EQ(fake_->node.block_x, 128U);
-  EXPECT_EQ(fake_->node.shared_bytes, 1234U);
+  EXPECT_EQ(fake_->node.dims.grid_x, 70000U);
+  EXPECT_EQ(fake_->node.dims.block_x, 128U);
+  EXPECT_EQ(fake_->node.dims.shared_bytes, 1234U);
   EXPECT_EQ(fake_->launched_value, 42);
 }
 
