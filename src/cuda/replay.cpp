@@ -147,7 +147,7 @@ ReplayedKernel::~ReplayedKernel() {
     replays_.reset();
   } catch (const core::Error&) {
     // A context that a kernel has broken keeps its graphs: they end with the process.
-    static_cast<void>(replays_.release());
+    [[maybe_unused]] const Replays* left = replays_.release();
   }
 }
 
