@@ -106,7 +106,6 @@ class Consumer {
   /// To a task's first weights, with nothing under way.
   void begin(const Assignment& next) {
     wait_for_q();
-    plain_ = plain_tiles<C>(params_, next.task);
     take_turn();
     start_scores(k_tile());
     device::wgmma_wait<0>();
@@ -123,7 +122,7 @@ class Consumer {
       mask<narrow_keys(C)>(next.task, 0);
       softmax.template weigh_first<narrow_keys(C)>(r_scores_, params_.scale_log2e, r_weights);
     } else {
-      if (!plain_.has(0)) mask(next.task, 0);
+      mask(next.task, 0);
       softmax.weigh_first(r_scores_, params_.scale_log2e, r_weights);
     }
     return softmax;
@@ -170,7 +169,6 @@ class Consumer {
   /// product.
   void weigh_then_store(const Task& task, const Assignment& next) {
     wait_for_q();
-    plain_ = plain_tiles<C>(params_, next.task);
     multiply(first_operand(), r_weights_, task.tiles > 1);
     finish_products();
     release_q(next.task.tiles == 1);
@@ -193,7 +191,6 @@ class Consumer {
   void store_then_weigh(const Task& task, const Assignment& next) {
     start_output(v_tile(), r_weights_, task.tiles > 1);
     wait_for_q();
-    plain_ = plain_tiles<C>(params_, next.task);
     take_turn();
     start_scores(k_tile());
     device::wgmma_wait<0>();
@@ -219,11 +216,7 @@ class Consumer {
       }
     }
 #pragma unroll 1
-    while (tile < task.tiles) {
-      if (!alternates_weights(C) && plain_.has(tile)) {
-        tile = weigh_plain_tiles(task, tile, first);
-        continue;
-      }
+    for (; tile < task.tiles; ++tile) {
       if constexpr (overlaps_output(C)) {
         Weights<C> r_weights;  // the product reads r_weights_
         first = weigh_tile(task, tile, first, r_weights_, r_weights);
@@ -231,7 +224,6 @@ class Consumer {
       } else {
         first = weigh_tile(task, tile, first, r_weights_, r_weights_);
       }
-      ++tile;
     }
   }
 
@@ -239,104 +231,38 @@ class Consumer {
   /// `first` is first_operand(), as is what it returns for the tile after.
   device::MatrixDescriptor weigh_tile(const Task& task, int tile, device::MatrixDescriptor first,
                                       const Weights<C>& r_weights_before, Weights<C>& r_weights) {
+    const bool last = tile == task.tiles - 1;
     multiply(first, r_weights_before, tile > 1);
-    first = finish_products(task, tile);
-    if (!plain_.has(tile)) mask(task, tile);
-    float sums[2];
-    softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights, sums);
-    finish_weights(r_weights, sums);
-    return first;
-  }
-
-  /// Plain tiles from this one on, in a loop that has nothing but what they need: it is left where
-  /// weights turn out not to be light, or what comes next has not landed. The first tile that is
-  /// left; `first` is first_operand() of it.
-  int weigh_plain_tiles(const Task& task, int tile, device::MatrixDescriptor& first) {
-    device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
-    device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
-    float sums[2];
-    if constexpr (overlaps_output(C)) {
-      Weights<C> r_weights;  // the product reads r_weights_
-#pragma unroll 1
-      do {
-        const bool goes_on = weigh_plain_tile(task, tile, first, r_weights_, r_weights, sums);
-        if (!goes_on) finish_weights(r_weights, sums);
-        device::refill(r_weights_, r_weights);
-        if (!goes_on) return tile + 1;
-      } while (++tile < plain_.end);
-    } else {
-#pragma unroll 1
-      do {
-        if (!weigh_plain_tile(task, tile, first, r_weights_, r_weights_, sums)) {
-          finish_weights(r_weights_, sums);
-          return tile + 1;
-        }
-      } while (++tile < plain_.end);
-    }
-    return tile;
-  }
-
-  /// Of a tile that has landed, as have the values of the one before. Whether its sums are added
-  /// and the next one can be multiplied at once; otherwise finish_weights() is still to come.
-  bool weigh_plain_tile(const Task& task, int tile, device::MatrixDescriptor& first,
-                        const Weights<C>& r_weights_before, Weights<C>& r_weights,
-                        float (&sums)[2]) {
-    multiply<true>(first, r_weights_before, tile > 1);
-    first = finish_products(task, tile);
-    const bool goes_on = tiles_landed() || tile + 1 == plain_.end;
-    softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights, sums);
-    if (!softmax_.add(sums, goes_on)) return false;
-    if constexpr (overlaps_output(C)) {
-      device::wgmma_wait<0>();
-      finish_output();
-    }
-    return true;
-  }
-
-  /// From a tile's light weights and their sums to its final ones, and to the end of the product
-  /// beside which they are made.
-  void finish_weights(Weights<C>& r_weights, const float (&sums)[2]) {
-    const bool moved =
-        !softmax_.add(sums) && softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
+    finish_products();
+    first = first_operand();
+    release_q(last);
+    mask(task, tile);
+    const bool moved = !softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights) &&
+                       softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
     if constexpr (overlaps_output(C)) {
       device::wgmma_wait<0>();
       finish_output();
     }
     if (moved) softmax_.rescale(r_out_);
-  }
-
-  /// What the next tile's products read: its keys, and the values of the one whose weights are
-  /// there or, with overlap_output, being made.
-  bool tiles_landed() const {
-    auto v_ring = v_ring_;
-    if constexpr (overlaps_output(C)) v_ring.advance();
-    const bool v_landed = device::completed(barriers_.v_full[v_ring.stage], v_ring.parity);
-    const bool k_landed = device::completed(barriers_.k_full[k_ring_.stage], k_ring_.parity);
-    return v_landed && k_landed;
+    return first;
   }
 
   /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
-  /// tile's weights are to overlap it. `first` is first_operand(). `Landed`: both tiles have.
-  template <bool Landed = false>
+  /// tile's weights are to overlap it. `first` is first_operand().
   void multiply(device::MatrixDescriptor first, const Weights<C>& r_weights, bool accumulate) {
     take_turn();
     if constexpr (overlaps_output(C)) {
-      start_scores<Landed>(first);
-      start_output<Landed>(v_tile(), r_weights, accumulate);
+      start_scores(first);
+      start_output(v_tile(), r_weights, accumulate);
       device::wgmma_wait<1>();
       pass_turn();
     } else {
-      start_output<Landed>(first, r_weights, accumulate);
-      start_scores<Landed>(k_tile());
+      start_output(first, r_weights, accumulate);
+      start_scores(k_tile());
       if constexpr (passes_turn_early(C)) pass_turn();
       device::wgmma_wait<0>();
       if constexpr (!passes_turn_early(C)) pass_turn();
     }
-  }
-  device::MatrixDescriptor finish_products(const Task& task, int tile) {
-    finish_products();
-    release_q(tile == task.tiles - 1);
-    return first_operand();
   }
   void finish_products() {
     finish_scores();
@@ -386,9 +312,8 @@ class Consumer {
     else
       q_ = q_tile();
   }
-  template <bool Landed = false>
   void start_scores(device::MatrixDescriptor k) {
-    if constexpr (!Landed) device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
+    device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
     start_q_k<C>(q_, r_q_, k, r_scores_);
   }
   void finish_scores() {
@@ -414,9 +339,8 @@ class Consumer {
     device::warp_barrier();
     release(barriers_.q_empty[q_stage_][consumer_]);
   }
-  template <bool Landed = false>
   void start_output(device::MatrixDescriptor v, const Weights<C>& r_weights, bool accumulate) {
-    if constexpr (!Landed) device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
+    device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
     start_p_v<C>(r_weights, v, r_out_, accumulate);
   }
   void finish_output() {
@@ -434,10 +358,14 @@ class Consumer {
     return device::warp_index() % 4 * 16;
   }
 
-  /// Hides what the lane's rows do not see of a tile that is not plain.
+  /// Hides what the lane's rows do not see of a tile, where the warpgroup's rows differ in it.
   template <int Keys = C.block_kv>
   void mask(const Task& task, int tile) {
     const int key = first_key_of<C>(task, tile);
+    const int first = task.first_position;
+    const int last = first + positions<C>(params_, 1) - 1;
+    const auto all = keys_between(params_, last, first);
+    if (key >= all.begin && key + Keys <= all.end) return;
     const int own_key = key + device::sum_place(lane_, 0).column;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -505,7 +433,6 @@ class Consumer {
   int lane_;
   int q_stage_ = 0;
   device::MatrixDescriptor q_;
-  Tiles plain_;              // of the task
   bool not_finite_ = false;  // an element of the output was not
   device::Ring<C.q_stages> q_ring_;
   device::Ring<C.stages> k_ring_, v_ring_;
