@@ -215,14 +215,21 @@ class Consumer {
         first = weigh_tile(task, tile + 1, first, r_others, r_weights_);
       }
     }
+    if constexpr (overlaps_output(C)) {
 #pragma unroll 1
-    for (; tile < task.tiles; ++tile) {
-      if constexpr (overlaps_output(C)) {
+      for (; tile < task.tiles; ++tile) {
         Weights<C> r_weights;  // the product reads r_weights_
         first = weigh_tile(task, tile, first, r_weights_, r_weights);
         device::refill(r_weights_, r_weights);
-      } else {
-        first = weigh_tile(task, tile, first, r_weights_, r_weights_);
+      }
+    } else {
+      const Tiles plain = plain_tiles<C>(params_, task);
+#pragma unroll 1
+      while (tile < task.tiles) {
+        if (plain.has(tile))
+          tile = weigh_plain_tiles(task, tile, plain.end, first);
+        else
+          first = weigh_tile(task, tile++, first, r_weights_, r_weights_);
       }
     }
   }
@@ -233,9 +240,7 @@ class Consumer {
                                       const Weights<C>& r_weights_before, Weights<C>& r_weights) {
     const bool last = tile == task.tiles - 1;
     multiply(first, r_weights_before, tile > 1);
-    finish_products();
-    first = first_operand();
-    release_q(last);
+    first = finish_products(last);
     mask(task, tile);
     const bool moved = !softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights) &&
                        softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights);
@@ -247,8 +252,39 @@ class Consumer {
     return first;
   }
 
+  /// Plain tiles from this one to `end`, in a loop that has nothing but what they need: it is left
+  /// where weights turn out not to be light, or what comes next has not landed. The first tile that
+  /// is left; `first` is first_operand() of it.
+  int weigh_plain_tiles(const Task& task, int tile, int end, device::MatrixDescriptor& first) {
+    device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
+    device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
+#pragma unroll 1
+    do {
+      multiply<true>(first, r_weights_, tile > 1);
+      first = finish_products(tile == task.tiles - 1);
+      const bool goes_on = tiles_landed() || tile + 1 == end;
+      float sums[2];
+      softmax_.weigh_lightly(r_scores_, params_.scale_log2e, r_weights_, sums);
+      if (!softmax_.add(sums, goes_on)) {
+        if (!softmax_.add(sums) &&
+            softmax_.weigh_carefully(r_scores_, params_.scale_log2e, r_weights_))
+          softmax_.rescale(r_out_);
+        return tile + 1;
+      }
+    } while (++tile < end);
+    return tile;
+  }
+
+  /// What the next tile's products read: its keys, and the values of the one before.
+  bool tiles_landed() const {
+    const bool v_landed = device::completed(barriers_.v_full[v_ring_.stage], v_ring_.parity);
+    const bool k_landed = device::completed(barriers_.k_full[k_ring_.stage], k_ring_.parity);
+    return v_landed && k_landed;
+  }
+
   /// Q K^T of a tile and P V of the one before it, which is still under way at the end if the
-  /// tile's weights are to overlap it. `first` is first_operand().
+  /// tile's weights are to overlap it. `first` is first_operand(). `Landed`: both tiles have.
+  template <bool Landed = false>
   void multiply(device::MatrixDescriptor first, const Weights<C>& r_weights, bool accumulate) {
     take_turn();
     if constexpr (overlaps_output(C)) {
@@ -257,12 +293,18 @@ class Consumer {
       device::wgmma_wait<1>();
       pass_turn();
     } else {
-      start_output(first, r_weights, accumulate);
-      start_scores(k_tile());
+      start_output<Landed>(first, r_weights, accumulate);
+      start_scores<Landed>(k_tile());
       if constexpr (passes_turn_early(C)) pass_turn();
       device::wgmma_wait<0>();
       if constexpr (!passes_turn_early(C)) pass_turn();
     }
+  }
+  device::MatrixDescriptor finish_products(bool last) {
+    finish_products();
+    const device::MatrixDescriptor next = first_operand();
+    release_q(last);
+    return next;
   }
   void finish_products() {
     finish_scores();
@@ -312,8 +354,9 @@ class Consumer {
     else
       q_ = q_tile();
   }
+  template <bool Landed = false>
   void start_scores(device::MatrixDescriptor k) {
-    device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
+    if constexpr (!Landed) device::wait_suspended(barriers_.k_full[k_ring_.stage], k_ring_.parity);
     start_q_k<C>(q_, r_q_, k, r_scores_);
   }
   void finish_scores() {
@@ -339,8 +382,9 @@ class Consumer {
     device::warp_barrier();
     release(barriers_.q_empty[q_stage_][consumer_]);
   }
+  template <bool Landed = false>
   void start_output(device::MatrixDescriptor v, const Weights<C>& r_weights, bool accumulate) {
-    device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
+    if constexpr (!Landed) device::wait_suspended(barriers_.v_full[v_ring_.stage], v_ring_.parity);
     start_p_v<C>(r_weights, v, r_out_, accumulate);
   }
   void finish_output() {

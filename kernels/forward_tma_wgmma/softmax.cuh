@@ -106,11 +106,24 @@ struct Softmax {
 
   /// Of any other tile, without its maximum. False where it has to be weighed carefully instead.
   bool weigh_lightly(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights) {
-    const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
     float sums[2];
+    weigh_lightly(r_scores, scale_log2e, r_weights, sums);
+    return add(sums);
+  }
+
+  /// The same, which holds as far as its sums can be added.
+  void weigh_lightly(const Scores<C>& r_scores, float scale_log2e, Weights<C>& r_weights,
+                     float (&sums)[2]) const {
+    const float offsets[2] = {rows[0].reference_max, rows[1].reference_max};
     exponentials<C>(r_scores, scale_log2e, offsets, r_weights, sums);
+  }
+
+  /// False, with nothing added, where the tile has to be weighed carefully instead, or `goes_on`
+  /// does not hold in all lanes.
+  bool add(const float (&sums)[2], bool goes_on = true) {
     // NaN, as for a row without a reference yet, is not small either.
-    if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum))) return false;
+    if (device::warp_any(!(sums[0] < largest_sum && sums[1] < largest_sum && goes_on)))
+      return false;
     rows[0].row_sum += sums[0];
     rows[1].row_sum += sums[1];
     return true;

@@ -118,6 +118,25 @@ constexpr int first_key_of(const Task& task, int tile) {
   return task.first_key + (task.tiles - 1 - tile) * C.block_kv;
 }
 
+/// Tiles [begin, end) of a task.
+struct Tiles {
+  int begin;
+  int end;
+  constexpr bool has(int tile) const { return begin <= tile && tile < end; }
+};
+
+/// Those of which every one of a warpgroup's rows sees every key.
+template <Config C>
+Tiles plain_tiles(const Params& params, const Task& task) {
+  const int last_row = task.first_position + positions<C>(params, 1) - 1;
+  const Keys all = keys_between(params, last_row, task.first_position);
+  const auto tiles = [](int keys, int rounding) {
+    return keys > 0 ? (keys + rounding) / C.block_kv : 0;
+  };
+  return {.begin = task.tiles - tiles(all.end - task.first_key, 0),
+          .end = task.tiles - tiles(all.begin - task.first_key, C.block_kv - 1)};
+}
+
 /// A warpgroup's share of a task.
 struct Assignment {
   Task task;         // from the warpgroup's first position on; its tiles, 0 where there is no task

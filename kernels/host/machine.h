@@ -44,6 +44,7 @@ enum class Instruction : std::uint8_t {
   mbarrier_init,
   mbarrier_arrive,
   mbarrier_wait,
+  mbarrier_test,
   tensor_prefetch,
   tensor_load,
   tensor_store,
@@ -185,6 +186,8 @@ class Machine {
   virtual void mbarrier_arrive(void* s_barrier, Site site) = 0;
   virtual void mbarrier_arrive_after_copies(void* s_barrier, Site site) = 0;
   virtual void mbarrier_wait(const void* s_barrier, int parity, Scope scope, Site site) = 0;
+  /// Asks once, and lets nobody else go on meanwhile: to ask until it is so, wait.
+  virtual bool mbarrier_test(const void* s_barrier, int parity, Site site) = 0;
   virtual void mbarrier_arrive_and_expect(void* s_barrier, int bytes, Site site) = 0;
   virtual void fence_mbarrier_init(Site site) = 0;
 

@@ -73,6 +73,7 @@ class Block final : public host::Machine {
   void mbarrier_arrive_after_copies(void* s_barrier, host::Site site) override;
   void mbarrier_wait(const void* s_barrier, int parity, host::Scope scope,
                      host::Site site) override;
+  bool mbarrier_test(const void* s_barrier, int parity, host::Site site) override;
   void mbarrier_arrive_and_expect(void* s_barrier, int bytes, host::Site site) override;
   void fence_mbarrier_init(host::Site site) override;
 
@@ -222,6 +223,10 @@ class Block final : public host::Machine {
     std::uint32_t shown = 0;    // fence_barrier_init's announcement of it; 0: none yet
     Join arriving_for_cluster;  // no agents: nothing that only waits of the cluster's scope see
     ViewRef completed_for_cluster;
+
+    /// The phase under way has the parity of their number, the last one and that before the first
+    /// the other.
+    bool completed_phase_of(int parity) const { return static_cast<int>(phases & 1U) != parity; }
   };
   struct NamedBarrier {
     int expected = 0;

@@ -171,14 +171,21 @@ void Block::complete_phase_when_due(Mbarrier& barrier) {
 void Block::mbarrier_wait(const void* s_barrier, int parity, host::Scope scope, host::Site site) {
   count(host::Instruction::mbarrier_wait);
   Mbarrier& barrier = initialised(*this, offset(s_barrier), "waits for", site);
-  // The phase under way has the parity of their number; waiting for the other's returns at once.
-  if (static_cast<int>(barrier.phases & 1U) == parity) {
+  if (!barrier.completed_phase_of(parity)) {
     barrier.waiting.push_back(thread);
     wait(host::Instruction::mbarrier_wait, site, offset(s_barrier));
   }
   if (barrier.completed == nullptr) return;
   cluster_.views.teach(me().knowledge, scope == host::Scope::cluster ? barrier.completed_for_cluster
                                                                      : barrier.completed);
+}
+
+bool Block::mbarrier_test(const void* s_barrier, int parity, host::Site site) {
+  count(host::Instruction::mbarrier_test);
+  const Mbarrier& barrier = initialised(*this, offset(s_barrier), "asks for", site);
+  if (!barrier.completed_phase_of(parity)) return false;
+  if (barrier.completed != nullptr) cluster_.views.teach(me().knowledge, barrier.completed);
+  return true;
 }
 
 /// When all threads have left: a phase that began and cannot end.

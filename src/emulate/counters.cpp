@@ -38,6 +38,7 @@ std::string_view name(host::Instruction instruction) {
       "mbarrier_init",
       "mbarrier_arrive",
       "mbarrier_wait",
+      "mbarrier_test",
       "tensor_prefetch",
       "tensor_load",
       "tensor_store",

@@ -283,6 +283,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{Task::missing_mbarrier_wait,
                 FindingKind::pending_copy,
                 {"the target of a copy that arrives at an mbarrier", "not complete"}},
+        Mistake{Task::mbarrier_test_without_effect,
+                FindingKind::pending_copy,
+                {"the target of a copy that arrives at an mbarrier", "not complete"}},
         Mistake{Task::overwritten_before_it_was_read, FindingKind::race, {"copies 8192 bytes"}}));
 
 INSTANTIATE_TEST_SUITE_P(

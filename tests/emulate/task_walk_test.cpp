@@ -65,7 +65,7 @@ std::vector<std::vector<Step>> walked(const Captured& captured, int config,
   EXPECT_EQ(describe(report), "");
   std::vector<std::vector<Step>> taken(blocks);
   for (std::size_t block = 0; block < blocks; ++block) {
-    EXPECT_EQ(wrong[block], 0) << "tiles apart, or hidden from rows that see them";
+    EXPECT_EQ(wrong[block], 0) << "tiles apart, hidden from rows that see them, or not plain";
     EXPECT_LE(counts[block], params.most_steps);
     const auto first = steps.begin() + static_cast<std::ptrdiff_t>(block * rounds);
     taken[block].assign(first, first + std::min(counts[block], params.most_steps));

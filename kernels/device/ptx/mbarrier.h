@@ -57,17 +57,24 @@ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
+/// Whether the phase of this parity has completed; where it has, as after a wait for it. Whoever
+/// asks in a loop does not let the emulator's other threads go on: wait() does.
+inline bool completed(const Mbarrier& barrier, int parity) {
+  unsigned complete;
+  asm volatile(
+      "{ .reg .pred complete;"
+      " mbarrier.test_wait.parity.shared.b64 complete, [%1], %2;"
+      " selp.u32 %0, 1, 0, complete; }"
+      : "=r"(complete)
+      : "r"(shared_address(&barrier)), "r"(parity)
+      : "memory");
+  return complete != 0;
+}
+
 /// Returns when the phase of this parity has completed.
 inline void wait(const Mbarrier& barrier, int parity) {
-  unsigned complete = 0;
-  while (complete == 0)
-    asm volatile(
-        "{ .reg .pred complete;"
-        " mbarrier.test_wait.parity.shared.b64 complete, [%1], %2;"
-        " selp.u32 %0, 1, 0, complete; }"
-        : "=r"(complete)
-        : "r"(shared_address(&barrier)), "r"(parity)
-        : "memory");
+  while (!completed(barrier, parity)) {
+  }
 }
 
 /// The same, suspending the thread while it waits. sm_90.

@@ -38,6 +38,11 @@ inline void fence_barrier_init(std::source_location line = std::source_location:
   host::call<&host::Machine::fence_mbarrier_init>(host::Site(line));
 }
 
+inline bool completed(const Mbarrier& barrier, int parity,
+                      std::source_location line = std::source_location::current()) {
+  return host::call<&host::Machine::mbarrier_test>(&barrier, parity, host::Site(line));
+}
+
 inline void wait(const Mbarrier& barrier, int parity,
                  std::source_location line = std::source_location::current()) {
   host::call<&host::Machine::mbarrier_wait>(&barrier, parity, host::Scope::block, host::Site(line));

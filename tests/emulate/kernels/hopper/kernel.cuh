@@ -172,11 +172,17 @@ inline void multiply(const Params& params) {
   device::allow_successor();
 }
 
+inline void ask_and_wait(bool only_ask) {
+  if (!device::completed(full_barrier(), 0) && !only_ask) device::wait_suspended(full_barrier(), 0);
+}
+
 inline void one_load(const Params& params, int more, int place) {
   make_barriers(params.which != Task::missing_init_fence || !params.broken);
   load_a(params, more, place);
   if (is_producer()) return;
-  if (params.which != Task::missing_mbarrier_wait || !params.broken)
+  if (params.which == Task::mbarrier_test_without_effect)
+    ask_and_wait(params.broken);
+  else if (params.which != Task::missing_mbarrier_wait || !params.broken)
     device::wait_suspended(full_barrier(), 0);
   if (place == 0) write_out_box(params);
 }
@@ -287,7 +293,8 @@ inline void kernel(const Params params) {
     case Task::expects_too_many_bytes: return one_load(params, broken ? 64 : 0, 0);
     case Task::misaligned_tile: return one_load(params, 0, broken ? 512 : 1024);
     case Task::missing_init_fence:
-    case Task::missing_mbarrier_wait: return one_load(params, 0, 0);
+    case Task::missing_mbarrier_wait:
+    case Task::mbarrier_test_without_effect: return one_load(params, 0, 0);
     case Task::no_tensor_map: return no_tensor_map(params);
     case Task::overwritten_before_it_was_read: return overwritten_before_it_was_read(params);
     case Task::freed_before_the_products_end: return freed_before_the_products_end(params);

@@ -17,6 +17,7 @@ enum class Task {
   misaligned_tile,
   no_tensor_map,
   missing_mbarrier_wait,
+  mbarrier_test_without_effect,
   overwritten_before_it_was_read,
   freed_before_the_products_end,
   sums_read_before_the_wait,

@@ -32,13 +32,32 @@ bool hides_seen_keys(const Params& params, const forward_tma_wgmma::Task& task,
   return (share.narrow != 0 || share.hidden_tiles > 0) && end > first_hidden;
 }
 
+/// Whether a tile is plain that one of the warpgroup's rows does not see all of, or is not that
+/// all of them do.
+template <Config C>
+bool mistakes_plain_tiles(const Params& params, const forward_tma_wgmma::Task& task) {
+  namespace family = forward_tma_wgmma;
+  const auto plain = family::plain_tiles<C>(params.call, task);
+  for (int tile = 0; tile < task.tiles; ++tile) {
+    const int key = family::first_key_of<C>(task, tile);
+    bool all_see_it = true;
+    for (int i = 0; i < family::positions<C>(params.call, 1); ++i) {
+      const auto seen = device::keys_of_row(params.call, task.first_position + i);
+      all_see_it = all_see_it && seen.begin <= key && key + C.block_kv <= seen.end;
+    }
+    if (plain.has(tile) != all_see_it) return true;
+  }
+  return false;
+}
+
 /// Of the consumers' shares of a task.
 template <Config C>
 void walk_shares(const Params& params, const forward_tma_wgmma::Task& task, unsigned round) {
   namespace family = forward_tma_wgmma;
   for (int consumer = 0; consumer < C.consumers; ++consumer) {
     const auto share = family::share_of<C>(params.call, task, family::slot_of<C>(consumer, round));
-    if (hides_seen_keys<C>(params, task, share)) ++params.g_wrong[device::block_index()];
+    if (hides_seen_keys<C>(params, task, share) || mistakes_plain_tiles<C>(params, share.task))
+      ++params.g_wrong[device::block_index()];
     if (device::cluster_rank() == 0)
       note_rows<C>(params, family::place_of<C>(params.call, task.index), share.task.first_position);
   }

@@ -38,8 +38,9 @@ struct Params {
   int most_steps;  // of a block
   Step* g_steps;   // [blocks][most_steps]
   int* g_counts;   // [blocks]: how many each has taken
-  int* g_wrong;    // [blocks]: tiles that do not lie side by side, or are hidden from who sees them
-  int* g_rows;     // [batch][heads_q][seq_q]: how often a query row is one of a task
+  int* g_wrong;  // [blocks]: tiles that do not lie side by side, are hidden from who sees them, or
+                 // are not plain where they are said to be
+  int* g_rows;   // [batch][heads_q][seq_q]: how often a query row is one of a task
 };
 
 }  // namespace flashcore::walk
