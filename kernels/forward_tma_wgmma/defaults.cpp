@@ -53,7 +53,7 @@ Shapes shapes(int head_dim) {
     constexpr std::int64_t short_rows = 512;  // shorter ones wait for memory
     add({.config = {.consumers = 1, .block_kv = 128, .stages = 2}, .pace = {2.2, 0.7}}, 4);
     add({.config = {.consumers = 2, .block_kv = 128, .stages = 3, .overlap_output = 0},
-         .pace = {2.95, 0.89}},
+         .pace = {2.95, 0.87}},
         4);
     add({.config = {.consumers = 3, .block_kv = 128, .stages = 3, .overlap_output = 0},
          .pace = {3.9, 1.15},
@@ -62,7 +62,7 @@ Shapes shapes(int head_dim) {
     // A program for one task each passes turns later.
     shape.candidates.push_back(
         {.config = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
-         .pace = {2.8, 0.84},
+         .pace = {2.8, 0.81},
          .from = short_rows,
          .takes_masked = false});
     shape.packed = {.consumers = 1, .block_kv = 128, .stages = 2};

@@ -143,8 +143,6 @@ INSTANTIATE_TEST_SUITE_P(
         hopper("consumer.cuh", "finish_output();\n  }\n\n  /// The tiles that", apart),
         hopper("consumer.cuh",
                "device::wgmma_wait<0>();\n      finish_output();\n    }\n    if (moved)"),
-        hopper("consumer.cuh",
-               "device::wgmma_wait<0>();\n      finish_output();\n    }\n    return true", alone),
         hopper("consumer.cuh", "device::fence_async_proxy();", turns, 128, -1.0F),
         hopper("consumer.cuh", "device::named_barrier(1 + consumer_", alone, 128, -1.0F),
         hopper("epilogue.cuh", "device::warp_barrier();  // lanes read what others stored",

@@ -115,7 +115,7 @@ TEST_P(ForwardTmaWgmmaTimes, DefaultsAreNearlyTheFastestConfigsThatWereMeasured)
 
 INSTANTIATE_TEST_SUITE_P(Gpus, ForwardTmaWgmmaTimes,
                          ::testing::Values(Times{"2026-11-24_h100_config_times.txt", 236},
-                                           Times{"2026-11-28_h200_config_times.txt", 226}),
+                                           Times{"2026-11-29_h200_config_times.txt", 226}),
                          [](const auto& test) {
                            return std::string(test.param.file).substr(11, 4);
                          });
