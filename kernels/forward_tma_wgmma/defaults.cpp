@@ -59,7 +59,7 @@ Shapes shapes(int head_dim) {
          .pace = {3.9, 1.15},
          .from = short_rows},
         1);
-    // A program for one task each passes turns later.
+    // Of one task each they are no faster, and would be one more program to choose from.
     shape.candidates.push_back(
         {.config = {.consumers = 4, .block_kv = 64, .stages = 3, .overlap_output = 0},
          .pace = {2.8, 0.81},
