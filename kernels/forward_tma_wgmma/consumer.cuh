@@ -406,9 +406,7 @@ class Consumer {
   template <int Keys = C.block_kv>
   void mask(const Task& task, int tile) {
     const int key = first_key_of<C>(task, tile);
-    const int first = task.first_position;
-    const int last = first + positions<C>(params_, 1) - 1;
-    const auto all = keys_between(params_, last, first);
+    const auto all = keys_of_all_rows<C>(params_, task);
     if (key >= all.begin && key + Keys <= all.end) return;
     const int own_key = key + device::sum_place(lane_, 0).column;
 #pragma unroll

@@ -118,6 +118,13 @@ constexpr int first_key_of(const Task& task, int tile) {
   return task.first_key + (task.tiles - 1 - tile) * C.block_kv;
 }
 
+/// The keys that every one of a warpgroup's rows sees.
+template <Config C>
+Keys keys_of_all_rows(const Params& params, const Task& task) {
+  const int first = task.first_position;
+  return keys_between(params, first + positions<C>(params, 1) - 1, first);
+}
+
 /// Tiles [begin, end) of a task.
 struct Tiles {
   int begin;
@@ -128,8 +135,7 @@ struct Tiles {
 /// Those of which every one of a warpgroup's rows sees every key.
 template <Config C>
 Tiles plain_tiles(const Params& params, const Task& task) {
-  const int last_row = task.first_position + positions<C>(params, 1) - 1;
-  const Keys all = keys_between(params, last_row, task.first_position);
+  const Keys all = keys_of_all_rows<C>(params, task);
   const auto tiles = [](int keys, int rounding) {
     return keys > 0 ? (keys + rounding) / C.block_kv : 0;
   };
